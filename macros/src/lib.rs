@@ -1,0 +1,1 @@
+//! The macros of Recount. Use them through the `recount` crate, which re-exports them.

@@ -1,0 +1,57 @@
+//! Work that goes on after a call has returned, and waiting for its end.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Counts the tasks that were spawned and not yet finished.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Background(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    running: AtomicUsize,
+    idle: Notify,
+}
+
+/// One task under way; ends when dropped, so a panic or an abort counts as the end too.
+struct Running(Arc<Inner>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+impl Background {
+    /// Starts a task on the current runtime; does nothing where there is none.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        self.0.running.fetch_add(1, Ordering::AcqRel);
+        let running = Running(Arc::clone(&self.0));
+        runtime.spawn(async move {
+            task.await;
+            drop(running);
+        });
+    }
+
+    /// Waits until nothing runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let idle = self.0.idle.notified();
+            tokio::pin!(idle);
+            // Registered before the count is read, so that an end in between is not missed.
+            idle.as_mut().enable();
+            if self.0.running.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Time and ids come from outside, so that a test can fix both.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use uuid::Uuid;
+
+use crate::log::EventId;
+
+/// Tells the time at which an event is recorded.
+///
+/// ```
+/// use recount::{Clock, chrono::{DateTime, Utc}};
+///
+/// #[derive(Debug)]
+/// struct Noon;
+/// impl Clock for Noon {
+///     fn now(&self) -> DateTime<Utc> {
+///         "2026-01-01T12:00:00Z".parse().unwrap_or_default()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = recount::Store::connect("memory:").await?.with_clock(Noon);
+/// # Ok(()) }
+/// ```
+pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
+    /// The time now.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Makes the ids of events.
+///
+/// ```
+/// use recount::{IdSource, log::EventId, uuid::Uuid};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// #[derive(Debug, Default)]
+/// struct Counting(AtomicU64);
+/// impl IdSource for Counting {
+///     fn next(&self) -> EventId {
+///         EventId(Uuid::from_u64_pair(0, self.0.fetch_add(1, Ordering::Relaxed)))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = recount::Store::connect("memory:").await?.with_ids(Counting::default());
+/// # Ok(()) }
+/// ```
+pub trait IdSource: Send + Sync + std::fmt::Debug + 'static {
+    /// An id that was never used.
+    fn next(&self) -> EventId;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
+
+/// UUIDs of version 7, rising within a process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct UuidV7;
+
+impl IdSource for UuidV7 {
+    fn next(&self) -> EventId {
+        EventId(Uuid::now_v7())
+    }
+}
+
+/// The two, as a handle carries them.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(UuidV7),
+        }
+    }
+}
+
+impl Sources {
+    /// The time now, to the microsecond: what every backend keeps, so that state after recording equals state after loading.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now().trunc_subsecs(6)
+    }
+}

@@ -1,0 +1,9 @@
+//! What a domain needs, in one import: `use recount::prelude::*;`.
+//!
+//! Serde's derives are among it; their code names the crate `serde`, so that must be a dependency of yours too.
+
+#[cfg(feature = "macros")]
+pub use crate::{Aggregate, Event, Id, apply, projection};
+pub use crate::{Envelope, EventContext, Position, Repository, Root, Store, Version};
+pub use chrono::{DateTime, Utc};
+pub use serde::{Deserialize, Serialize};

@@ -1,0 +1,121 @@
+//! Reading a stored event and handing it to the method that folds it.
+
+use crate::aggregate::EventContext;
+use crate::event::{DecodeError, Decoded, Event, PayloadError};
+use crate::log::Record;
+use crate::projection::Envelope;
+
+type Replayed = Result<(), Box<DecodeError>>;
+
+#[inline]
+fn decode<E: Event>(record: &Record<'_>) -> Result<Decoded<E>, Box<DecodeError>> {
+    E::decode((*record).into()).map_err(|error| DecodeError::at(record, error))
+}
+
+/// Hands each event that a record is read as to `handle`.
+#[inline]
+fn each<E: Event>(
+    record: &Record<'_>,
+    mut handle: impl FnMut(E) -> Result<(), PayloadError>,
+) -> Replayed {
+    match decode::<E>(record)? {
+        Decoded::One(event) => handle(event),
+        Decoded::Many(events) => events.into_iter().try_for_each(handle),
+    }
+    .map_err(|error| DecodeError::at(record, error))
+}
+
+/// Replays an event that changes the state.
+#[inline]
+pub fn evolve<A, E: Event>(
+    state: &mut Option<A>,
+    record: &Record<'_>,
+    method: impl Fn(&mut A, E),
+) -> Replayed {
+    each(record, |event| evolved(state, |state| method(state, event)))
+}
+
+/// Replays an event that changes the state, with its context.
+#[inline]
+pub fn evolve_at<A, E: Event>(
+    state: &mut Option<A>,
+    record: &Record<'_>,
+    method: impl Fn(&mut A, E, &EventContext),
+) -> Replayed {
+    let context = EventContext::of(record).map_err(|error| DecodeError::at(record, error))?;
+    each(record, |event| {
+        evolved(state, |state| method(state, event, &context))
+    })
+}
+
+/// Replays an event that makes the state.
+#[inline]
+pub fn create<A, E: Event>(
+    state: &mut Option<A>,
+    record: &Record<'_>,
+    method: impl Fn(E) -> A,
+) -> Replayed {
+    each(record, |event| created(state, || method(event)))
+}
+
+/// Replays an event that makes the state, with its context.
+#[inline]
+pub fn create_at<A, E: Event>(
+    state: &mut Option<A>,
+    record: &Record<'_>,
+    method: impl Fn(E, &EventContext) -> A,
+) -> Replayed {
+    let context = EventContext::of(record).map_err(|error| DecodeError::at(record, error))?;
+    each(record, |event| created(state, || method(event, &context)))
+}
+
+/// Changes a state that is there.
+#[inline]
+fn evolved<A>(state: &mut Option<A>, method: impl FnOnce(&mut A)) -> Result<(), PayloadError> {
+    match state {
+        Some(state) => {
+            method(state);
+            Ok(())
+        }
+        None => Err(PayloadError::BeforeCreation),
+    }
+}
+
+/// Makes a state that is not there.
+#[inline]
+fn created<A>(state: &mut Option<A>, method: impl FnOnce() -> A) -> Result<(), PayloadError> {
+    if state.is_some() {
+        return Err(PayloadError::CreatedTwice);
+    }
+    *state = Some(method());
+    Ok(())
+}
+
+/// A stored event that no method reads: nothing happens when its name is retired, anything else is an error.
+#[cold]
+pub fn passed_over(record: &Record<'_>, retired: &[&str]) -> Replayed {
+    if retired.contains(&record.name()) {
+        Ok(())
+    } else {
+        Err(DecodeError::at(record, PayloadError::Unknown))
+    }
+}
+
+/// Hands an event to a projection's method.
+#[inline]
+pub fn project<E: Event>(record: &Record<'_>, mut method: impl FnMut(E)) -> Replayed {
+    each(record, |event| {
+        method(event);
+        Ok(())
+    })
+}
+
+/// Hands an event to a projection's method, with its envelope.
+#[inline]
+pub fn project_at<E: Event>(record: &Record<'_>, mut method: impl FnMut(E, &Envelope)) -> Replayed {
+    let envelope = Envelope::of(record).map_err(|error| DecodeError::at(record, error))?;
+    each(record, |event| {
+        method(event, &envelope);
+        Ok(())
+    })
+}

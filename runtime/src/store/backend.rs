@@ -1,0 +1,206 @@
+//! What a database must do to hold a log. One backend, one file or folder beside this one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::log::{
+    AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
+    Version,
+};
+
+/// A boxed future, as the object-safe traits return them.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// An error of the database behind a store, as that database tells it.
+///
+/// ```
+/// let error = recount::store::BackendError::new(std::io::Error::other("disk on fire"));
+/// assert_eq!(error.to_string(), "disk on fire");
+/// ```
+#[derive(Debug)]
+pub struct BackendError(Box<dyn std::error::Error + Send + Sync>);
+
+impl BackendError {
+    /// Wraps what the database said.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for BackendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// The database could not be used for something that is not the log itself: a snapshot, a checkpoint, a count.
+#[derive(Debug, thiserror::Error)]
+#[error("the store {store} could not be used")]
+#[non_exhaustive]
+pub struct StoreError {
+    /// The store's URL.
+    pub store: String,
+    /// What the database said.
+    pub source: BackendError,
+}
+
+impl StoreError {
+    /// An error of the store at this URL.
+    pub fn new(
+        store: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            store: store.into(),
+            source: BackendError::new(source),
+        }
+    }
+}
+
+/// The state of an aggregate at a version, kept so that loading need not replay the whole stream.
+///
+/// ```
+/// use recount::{log::Version, store::StoredSnapshot};
+///
+/// let snapshot = StoredSnapshot { version: Version(100), fingerprint: 7, state: b"{}".to_vec() };
+/// assert_eq!(snapshot.version, Version(100));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// The version of the last event that is folded into the state.
+    pub version: Version,
+    /// The shape of the state and its fold; a snapshot of another shape is ignored.
+    pub fingerprint: u64,
+    /// The state as JSON.
+    pub state: Vec<u8>,
+}
+
+/// How far a projection got, and its state when the store keeps it.
+///
+/// ```
+/// use recount::{log::Position, store::Checkpoint};
+///
+/// let checkpoint = Checkpoint { position: Position(10), fingerprint: 7, state: None };
+/// assert!(checkpoint.state.is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The position up to which all events are handled.
+    pub position: Position,
+    /// The shape of the projection; one of another shape is rebuilt.
+    pub fingerprint: u64,
+    /// The state as JSON, for projections that the store keeps.
+    pub state: Option<Vec<u8>>,
+}
+
+/// Why a checkpoint was not saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// Somebody else moved it in the meantime; nothing was saved.
+    #[error(
+        "projection {projection} stands at position {actual}, not {expected}: another process runs it too; load it again"
+    )]
+    Moved {
+        /// The projection's name.
+        projection: String,
+        /// Where the caller thought that it stood.
+        expected: Position,
+        /// Where it stands.
+        actual: Position,
+    },
+    /// The database could not be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A database that holds a log.
+///
+/// The handle in front of it, [`Store`](super::Store), has checked each request and bound it to its tenant:
+/// a stream's name carries its tenant, a query its own, and `tenant: None` where a tenant is an argument of its own means
+/// "bound to none", which sees all.
+///
+/// # Promises
+/// - [`append`](Self::append) is atomic for the whole batch and durable when it returns. Versions are dense, positions rise,
+///   and both orders agree. An id that is known in the same tenant is recognised before a condition is checked.
+/// - [`read`](Self::read) fills one page, in the query's order, stops at [`Page::is_full`] or at the limit, and says with
+///   [`Page::set_last`] whether anything may follow. A damaged row ends the page before it; alone at the front it is
+///   [`ReadError::Corrupt`].
+/// - No event appears at or below a position that a reader has seen.
+pub trait Backend: Send + Sync + fmt::Debug + 'static {
+    /// The URL of the store, for messages; without a password.
+    fn url(&self) -> &str;
+
+    /// Writes a batch, wholly or not at all.
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>>;
+
+    /// Reads one page, whose old content it replaces.
+    fn read<'a>(
+        &'a self,
+        query: &'a Query,
+        page: &'a mut Page,
+    ) -> BoxFuture<'a, Result<(), ReadError>>;
+
+    /// The version of a stream's last event; 0 when it has none.
+    fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>>;
+
+    /// The position of the last event that a reader of this tenant may see.
+    fn head<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Position, ReadError>>;
+
+    /// Counts.
+    fn stats<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Stats, StoreError>>;
+
+    /// The snapshot of a stream, of this shape.
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        fingerprint: u64,
+    ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>>;
+
+    /// Keeps a snapshot of a stream, unless a newer one of the same shape is kept; replaces older ones and other shapes.
+    fn save_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: StoredSnapshot,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Deletes the snapshots of a category, or all; returns how many there were.
+    fn delete_snapshots<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        category: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// How far a projection got; a projection of a tenant is another than one of the same name without.
+    fn checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>>;
+
+    /// Saves position and state in one transaction, if the projection still stands where the caller thinks.
+    /// `expected` is `None` to overwrite whatever is there, as a rebuild does; an absent checkpoint stands at position 0.
+    fn save_checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+        expected: Option<Position>,
+        checkpoint: Checkpoint,
+    ) -> BoxFuture<'a, Result<(), CheckpointError>>;
+
+    /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error.
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}

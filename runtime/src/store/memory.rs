@@ -1,0 +1,429 @@
+//! `memory:`, a log that ends with the process: for tests and simulations.
+//!
+//! One lock, a vector in position order, and two indexes: streams and event ids.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, RwLock};
+
+use super::{Backend, BoxFuture, Checkpoint, CheckpointError, StoreError, StoredSnapshot};
+use crate::log::{
+    AppendError, Appended, Batch, Direction, EventId, Kind, NewEvent, Page, Position, Query,
+    ReadError, Row, Stats, StreamId, StreamVersion, TenantId, Version,
+};
+
+const URL: &str = "memory:";
+
+#[derive(Debug, Default)]
+pub(super) struct MemoryBackend {
+    log: RwLock<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// The event at index *i* has position *i* + 1.
+    events: Vec<Stored>,
+    /// The indexes of a stream's events, in version order.
+    streams: HashMap<StreamId, Vec<usize>>,
+    ids: HashMap<(Option<TenantId>, EventId), usize>,
+    kinds: HashSet<Arc<Kind>>,
+    snapshots: BTreeMap<StreamId, StoredSnapshot>,
+    checkpoints: HashMap<(Option<TenantId>, String), Checkpoint>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    event: NewEvent,
+    metadata: String,
+    stream: StreamId,
+    kind: Arc<Kind>,
+    version: Version,
+    /// The index of the first event of its batch.
+    batch: usize,
+}
+
+impl MemoryBackend {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The log, for reading. A writer that panicked left it whole: each write is one step at its end.
+    fn reading(&self) -> std::sync::RwLockReadGuard<'_, Log> {
+        self.log
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> std::sync::RwLockWriteGuard<'_, Log> {
+        self.log
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn version(&self, stream: &StreamId) -> Version {
+        Version(self.streams.get(stream).map_or(0, Vec::len) as u64)
+    }
+
+    /// The outcome of a batch whose first known id says that it was appended before.
+    fn repeated(&self, batch: &Batch) -> Option<Result<Appended, AppendError>> {
+        let known = |stream: &StreamId, event: &NewEvent| {
+            self.ids.get(&(stream.tenant().cloned(), event.id)).copied()
+        };
+        let (stream, event, index) = batch
+            .events()
+            .find_map(|(s, e)| Some((s, e, known(s, e)?)))?;
+        let first = self.events.get(index)?.batch;
+        let earlier = self
+            .events
+            .iter()
+            .skip(first)
+            .take_while(|stored| stored.batch == first);
+        let same = |stored: &Stored, (stream, event): (&StreamId, &NewEvent)| {
+            stored.stream == *stream
+                && stored.event.id == event.id
+                && stored.event.name == event.name
+                && stored.event.schema_version == event.schema_version
+                && stored.event.payload == event.payload
+        };
+        let count = batch.events().count();
+        if earlier.clone().count() != count
+            || !earlier
+                .clone()
+                .zip(batch.events())
+                .all(|(stored, new)| same(stored, new))
+        {
+            let version = self.events.get(index)?.version;
+            return Some(Err(AppendError::Duplicate {
+                event: event.id,
+                stream: stream.clone(),
+                version,
+            }));
+        }
+        // A part's stream ended at its last event then; a part without events only checked, and says what is there now.
+        let mut versions: Vec<Version> = earlier.map(|stored| stored.version).collect();
+        let mut versions = versions.drain(..);
+        let streams = batch.parts().iter().map(|part| StreamVersion {
+            stream: part.stream.clone(),
+            version: versions
+                .by_ref()
+                .take(part.events.len())
+                .last()
+                .unwrap_or_else(|| self.version(&part.stream)),
+        });
+        Some(Ok(Appended {
+            position: Position((first + count) as u64),
+            streams: streams.collect(),
+            repeated: true,
+        }))
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<Appended, AppendError> {
+        if let Some(outcome) = self.repeated(&batch) {
+            return outcome;
+        }
+        let mut versions: HashMap<&StreamId, Version> = HashMap::new();
+        for part in batch.parts() {
+            let actual = versions
+                .entry(&part.stream)
+                .or_insert_with(|| self.version(&part.stream));
+            if !part.expected.holds(*actual) {
+                return Err(AppendError::Conflict {
+                    stream: part.stream.clone(),
+                    expected: part.expected,
+                    actual: *actual,
+                });
+            }
+            actual.0 += part.events.len() as u64;
+        }
+        let first = self.events.len();
+        let mut streams = Vec::with_capacity(batch.parts().len());
+        for part in batch.into_parts() {
+            for event in part.events {
+                self.push(&part.stream, event, first);
+            }
+            let version = self.version(&part.stream);
+            streams.push(StreamVersion {
+                stream: part.stream,
+                version,
+            });
+        }
+        Ok(Appended {
+            position: Position(self.events.len() as u64),
+            streams,
+            repeated: false,
+        })
+    }
+
+    fn push(&mut self, stream: &StreamId, event: NewEvent, batch: usize) {
+        let kind = Kind {
+            tenant: stream.tenant().cloned(),
+            category: stream.category().clone(),
+            name: event.name.as_ref().into(),
+            schema_version: event.schema_version,
+        };
+        let kind = if let Some(kind) = self.kinds.get(&kind) {
+            Arc::clone(kind)
+        } else {
+            let kind = Arc::new(kind);
+            self.kinds.insert(Arc::clone(&kind));
+            kind
+        };
+        let index = self.events.len();
+        self.ids.insert((stream.tenant().cloned(), event.id), index);
+        let versions = self.streams.entry(stream.clone()).or_default();
+        versions.push(index);
+        let version = Version(versions.len() as u64);
+        let metadata = event.metadata.to_json().unwrap_or_default();
+        self.events.push(Stored {
+            event,
+            metadata,
+            stream: stream.clone(),
+            kind,
+            version,
+            batch,
+        });
+    }
+
+    fn read(&self, query: &Query, page: &mut Page) {
+        page.clear();
+        page.set_last(true);
+        let limit = query.limit.map_or(query.page_size, |limit| {
+            usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .min(query.page_size)
+        });
+        // Positions that the query can reach: in a stream by its index, else by the place in the vector.
+        let from = usize::try_from(query.after.0)
+            .unwrap_or(usize::MAX)
+            .min(self.events.len());
+        let to = query.up_to.map_or(self.events.len(), |last| {
+            usize::try_from(last.0)
+                .unwrap_or(usize::MAX)
+                .min(self.events.len())
+        });
+        if let Some(stream) = &query.stream {
+            let all = self
+                .streams
+                .get(stream)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let start = all
+                .partition_point(|index| *index < from)
+                .max(usize::try_from(query.from_version.0.saturating_sub(1)).unwrap_or(usize::MAX));
+            let end = all.partition_point(|index| *index < to);
+            self.fill(
+                query,
+                limit,
+                all.get(start..end.max(start))
+                    .unwrap_or_default()
+                    .iter()
+                    .copied(),
+                page,
+            );
+        } else {
+            self.fill(query, limit, from..to.max(from), page);
+        }
+    }
+
+    fn fill(
+        &self,
+        query: &Query,
+        limit: usize,
+        indexes: impl DoubleEndedIterator<Item = usize>,
+        page: &mut Page,
+    ) {
+        match query.direction {
+            Direction::Forwards => self.fill_in_order(query, limit, indexes, page),
+            Direction::Backwards => self.fill_in_order(query, limit, indexes.rev(), page),
+        }
+    }
+
+    fn fill_in_order(
+        &self,
+        query: &Query,
+        limit: usize,
+        indexes: impl Iterator<Item = usize>,
+        page: &mut Page,
+    ) {
+        for index in indexes {
+            let Some(stored) = self.events.get(index) else {
+                continue;
+            };
+            let position = Position(index as u64 + 1);
+            if !query.fits(
+                &stored.stream,
+                &stored.event.name,
+                position,
+                stored.version,
+                stored.event.recorded_at,
+            ) {
+                continue;
+            }
+            if page.is_full(limit) {
+                page.set_last(false);
+                return;
+            }
+            page.push(
+                &stored.kind,
+                Row {
+                    position,
+                    version: stored.version,
+                    id: stored.event.id,
+                    recorded_at: stored.event.recorded_at,
+                    stream: stored.stream.id(),
+                    metadata: &stored.metadata,
+                    payload: &stored.event.payload,
+                },
+            );
+        }
+    }
+
+    fn stats(&self, tenant: Option<&TenantId>) -> Stats {
+        let sees = |stream: &StreamId| tenant.is_none() || stream.tenant() == tenant;
+        let mut stats = Stats {
+            streams: self.streams.keys().filter(|stream| sees(stream)).count() as u64,
+            ..Stats::default()
+        };
+        for stored in self.events.iter().filter(|stored| sees(&stored.stream)) {
+            stats.events += 1;
+            *stats
+                .events_by_name
+                .entry(stored.event.name.to_string())
+                .or_default() += 1;
+        }
+        stats
+    }
+}
+
+fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(std::future::ready(value))
+}
+
+impl Backend for MemoryBackend {
+    fn url(&self) -> &str {
+        URL
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        ready(self.writing().append(batch))
+    }
+
+    fn read<'a>(
+        &'a self,
+        query: &'a Query,
+        page: &'a mut Page,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        self.reading().read(query, page);
+        ready(Ok(()))
+    }
+
+    fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
+        ready(Ok(self.reading().version(stream)))
+    }
+
+    fn head<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Position, ReadError>> {
+        let log = self.reading();
+        let last = log
+            .events
+            .iter()
+            .rposition(|stored| tenant.is_none() || stored.stream.tenant() == tenant);
+        ready(Ok(
+            last.map_or(Position::START, |index| Position(index as u64 + 1))
+        ))
+    }
+
+    fn stats<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Stats, StoreError>> {
+        ready(Ok(self.reading().stats(tenant)))
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        fingerprint: u64,
+    ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
+        let log = self.reading();
+        ready(Ok(log
+            .snapshots
+            .get(stream)
+            .filter(|snapshot| snapshot.fingerprint == fingerprint)
+            .cloned()))
+    }
+
+    fn save_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: StoredSnapshot,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let mut log = self.writing();
+        let newer = |kept: &StoredSnapshot| {
+            kept.fingerprint == snapshot.fingerprint && kept.version >= snapshot.version
+        };
+        if !log.snapshots.get(stream).is_some_and(newer) {
+            log.snapshots.insert(stream.clone(), snapshot);
+        }
+        ready(Ok(()))
+    }
+
+    fn delete_snapshots<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        category: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<u64, StoreError>> {
+        let mut log = self.writing();
+        let before = log.snapshots.len();
+        log.snapshots.retain(|stream, _| {
+            tenant.is_some_and(|tenant| stream.tenant() != Some(tenant))
+                || category.is_some_and(|category| stream.category().as_str() != category)
+        });
+        ready(Ok((before - log.snapshots.len()) as u64))
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
+        ready(Ok(self
+            .reading()
+            .checkpoints
+            .get(&(tenant.cloned(), projection.to_owned()))
+            .cloned()))
+    }
+
+    fn save_checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+        expected: Option<Position>,
+        checkpoint: Checkpoint,
+    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+        let mut log = self.writing();
+        let key = (tenant.cloned(), projection.to_owned());
+        let actual = log
+            .checkpoints
+            .get(&key)
+            .map_or(Position::START, |kept| kept.position);
+        if let Some(expected) = expected
+            && expected != actual
+        {
+            return ready(Err(CheckpointError::Moved {
+                projection: projection.to_owned(),
+                expected,
+                actual,
+            }));
+        }
+        log.checkpoints.insert(key, checkpoint);
+        ready(Ok(()))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        ready(Ok(()))
+    }
+}
