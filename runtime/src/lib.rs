@@ -15,6 +15,7 @@ pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod repository;
+pub mod snapshot;
 pub mod store;
 
 pub use aggregate::{Aggregate, EventContext, Root};

@@ -10,7 +10,8 @@ pub mod sqlite;
 use std::sync::Arc;
 
 pub use backend::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, StoreError, StoredSnapshot,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
+    StoredSnapshot,
 };
 pub use connect::ConnectError;
 pub use reader::Reader;
