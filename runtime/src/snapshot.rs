@@ -13,7 +13,8 @@ use crate::log::{StreamId, Version};
 use crate::repository::{LoadError, Repository};
 use crate::store::{StoreError, StoredSnapshot};
 
-/// When a repository takes a snapshot. By default, as the aggregate's attribute `snapshot_every` says.
+/// When a repository takes a snapshot. By default, as the aggregate's attribute `snapshot_every` says; with `snapshots`
+/// alone, on request.
 ///
 /// ```
 /// # use recount::prelude::*;
@@ -35,6 +36,7 @@ pub struct SnapshotPolicy<A>(Policy<A>);
 
 enum Policy<A> {
     Never,
+    OnRequest,
     Every(u64),
     When(Arc<dyn Fn(&A, Version) -> bool + Send + Sync>),
 }
@@ -43,6 +45,11 @@ impl<A: Apply> SnapshotPolicy<A> {
     /// Takes none, and uses none.
     pub fn never() -> Self {
         Self(Policy::Never)
+    }
+
+    /// Uses those that [`Repository::take_snapshot`] took, and takes none by itself.
+    pub fn on_request() -> Self {
+        Self(Policy::OnRequest)
     }
 
     /// Takes one when a command crosses a multiple of this version; 0 is never.
@@ -66,7 +73,7 @@ impl<A: Apply> SnapshotPolicy<A> {
 
     fn is_due(&self, state: &A, before: Version, after: Version) -> bool {
         match &self.0 {
-            Policy::Never => false,
+            Policy::Never | Policy::OnRequest => false,
             Policy::Every(versions) => before.0 / versions < after.0 / versions,
             Policy::When(due) => after > before && due(state, after),
         }
@@ -75,7 +82,7 @@ impl<A: Apply> SnapshotPolicy<A> {
 
 impl<A: Apply> Default for SnapshotPolicy<A> {
     fn default() -> Self {
-        A::SNAPSHOT_EVERY.map_or_else(Self::never, Self::every)
+        A::SNAPSHOT_EVERY.map_or_else(Self::on_request, Self::every)
     }
 }
 
@@ -83,6 +90,7 @@ impl<A> Clone for SnapshotPolicy<A> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
             Policy::Never => Policy::Never,
+            Policy::OnRequest => Policy::OnRequest,
             Policy::Every(versions) => Policy::Every(*versions),
             Policy::When(due) => Policy::When(Arc::clone(due)),
         })
@@ -93,6 +101,7 @@ impl<A> std::fmt::Debug for SnapshotPolicy<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0 {
             Policy::Never => f.write_str("never"),
+            Policy::OnRequest => f.write_str("on request"),
             Policy::Every(versions) => write!(f, "every {versions} versions"),
             Policy::When(_) => f.write_str("when a function says so"),
         }
