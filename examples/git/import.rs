@@ -28,7 +28,7 @@ const BATCH_EVENTS: usize = 500;
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error(
-        "the store ends with commit {last}, the {depth}th of its history, which {} does not have there: \
+        "the store ends with commit {last}, number {depth} of its history, which {} does not have there: \
          its history was rewritten, deepened, or is another repository's; import it into a new store", path.display()
     )]
     NotTheSameHistory {
@@ -47,6 +47,8 @@ pub enum ImportError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
     Files(#[from] ProjectionError),
     #[error(transparent)]
     Encode(#[from] serde_json::Error),
@@ -57,7 +59,8 @@ pub enum ImportError {
 impl From<AppendError> for ImportError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Conflict { .. } => Self::Contended,
+            // Both give the same commit the same ids, so the slower one may also find them stored.
+            AppendError::Conflict { .. } | AppendError::Duplicate { .. } => Self::Contended,
             error => Self::Append(error),
         }
     }
@@ -156,8 +159,13 @@ struct Import<'a> {
 
 impl<'a> Import<'a> {
     async fn after(store: &'a Store, depth: Version) -> Result<Self, ImportError> {
+        let history = Repository::<History>::new(store).stream(&HistoryId::first_parent())?;
         let mut files = Projector::<LiveFiles>::stored(store).await?;
         files.catch_up().await?;
+        // Are these the files of that commit, and not of a later one?
+        if store.version(&history).await? != depth {
+            return Err(ImportError::Contended);
+        }
         let live = files
             .iter()
             .filter_map(|(id, file)| Some((file.path.clone(), id.parse().ok()?)))
@@ -165,7 +173,7 @@ impl<'a> Import<'a> {
         Ok(Self {
             store,
             files: Repository::new(store),
-            history: Repository::<History>::new(store).stream(&HistoryId::first_parent())?,
+            history,
             depth,
             live,
             batch: Batch::new(),

@@ -21,14 +21,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use recount::log::Query;
 use recount::prelude::*;
-use recount::projection::{Projection, Projector};
 
 use domain::{CommitId, Content, File};
 use git::Git;
 use path::RepoPath;
-use views::{Contributors, LiveFiles, MostChanged};
+use views::{LiveFiles, Views};
 
 type AnyError = Box<dyn std::error::Error>;
 
@@ -73,8 +71,9 @@ async fn run() -> Result<ExitCode, AnyError> {
     println!("Store: {}", store.url());
     match import::recorded(&store).await? {
         None => println!("It holds no commits yet."),
-        Some((last, commits)) => println!(
-            "It holds {commits} commits, up to {} {}",
+        Some((last, depth)) => println!(
+            "It holds {}, up to {} {}",
+            count(depth.0, "commit"),
             last.commit.id.short(),
             last.subject
         ),
@@ -83,10 +82,11 @@ async fn run() -> Result<ExitCode, AnyError> {
     let started = Instant::now();
     let imported = import::import(&store, &git, head.as_ref()).await?;
     println!(
-        "Recorded {} new commits in {} events.\n",
-        imported.commits, imported.events
+        "Recorded {} in {}.\n",
+        count(imported.commits, "new commit"),
+        count(imported.events, "event")
     );
-    say_speed("recorded", imported.events, started);
+    say_speed(imported.events, started);
 
     let Some(commit) = at.or(head) else {
         println!("The repository has no commits: there is nothing to show.");
@@ -151,12 +151,12 @@ fn new_store() -> String {
 }
 
 /// Speed depends on the machine, so it goes where messages go, not results.
-fn say_speed(what: &str, events: u64, started: Instant) {
+fn say_speed(events: u64, started: Instant) {
     let seconds = started.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
     let speed = events as f64 / seconds;
     if events > 0 {
-        eprintln!("({what} {events} events in {seconds:.2} s, {speed:.0} events/s)");
+        eprintln!("(recorded {events} events in {seconds:.2} s, {speed:.0} events/s)");
     }
 }
 
@@ -170,78 +170,60 @@ async fn show(
     earlier: bool,
 ) -> Result<bool, AnyError> {
     let started = Instant::now();
-    // The newest state is kept in the store; an earlier one is folded anew, up to where the commit ends.
-    let (files, people, changes): (LiveFiles, Contributors, MostChanged) = if earlier {
-        (
-            fold(store, position).await?,
-            fold(store, position).await?,
-            fold(store, position).await?,
-        )
-    } else {
-        (
-            newest(store).await?,
-            newest(store).await?,
-            newest(store).await?,
-        )
+    let Views {
+        files,
+        people,
+        changes,
+    } = match earlier {
+        true => Views::at(store, position).await?,
+        false => Views::newest(store).await?,
     };
-    say_speed("projected", position.0, started);
+    eprintln!("(projected in {:.2} s)", started.elapsed().as_secs_f64());
 
-    println!("At commit {}, the {depth}th:", commit.short());
-    println!("{} contributors, by commits:", people.len());
+    println!(
+        "At commit {}, after {}:",
+        commit.short(),
+        count(depth, "commit")
+    );
+    println!("{}, by commits:", count(people.len(), "contributor"));
     for (email, person) in people.top(10) {
         println!(
             "{:>6}  +{} -{}  {} <{email}>",
             person.commits, person.added, person.removed, person.name
         );
     }
-    println!("{} files, by changes:", files.len());
+    println!("{}, by changes:", count(files.len(), "file"));
     for (_, file) in changes.top(10) {
         println!("{:>6}  {}", file.count, file.path);
     }
     if let Some(&(id, file)) = changes.top(1).first() {
         // Every event of a file changes it, so the count is the version that the file had then.
         let repository = Repository::<File>::new(store);
-        tell(&repository.load_at(&id, Version(file.count)).await?);
+        let file = repository.load_at(&id, Version(file.count)).await?;
+        tell(&file);
     }
     println!();
     check(git, commit, &files)
 }
 
-/// The state of a projection at the end of the log, kept in the store.
-async fn newest<P>(store: &Store) -> Result<P, AnyError>
-where
-    P: Projection + Default + Serialize + serde::de::DeserializeOwned,
-{
-    let mut projector = Projector::<P>::stored(store).await?;
-    projector.catch_up().await?;
-    Ok(projector.into_state())
-}
-
-/// The state of a projection as it was at a position.
-async fn fold<P: Projection + Default>(store: &Store, position: Position) -> Result<P, AnyError> {
-    let mut state = P::default();
-    let query = Query::all().any_of(P::selectors()).up_to(position);
-    let mut reader = store.read(query);
-    while let Some(page) = reader.next_page().await? {
-        for record in page.iter() {
-            state.handle(&record)?;
-        }
-    }
-    Ok(state)
-}
-
 /// The story of a file.
 fn tell(file: &File) {
     print!(
-        "{} is there since {}, by {} people",
+        "{} is there since {}, by {}",
         file.path,
         file.since.date_naive(),
-        file.authors.len()
+        count(file.authors.len() as u64, "author")
     );
     for name in &file.formerly {
         print!(", formerly {name}");
     }
     println!(".");
+}
+
+/// A number of things, in words.
+fn count(number: u64, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
 /// Holds the files of the log against those of git, and says how they differ.
@@ -250,7 +232,7 @@ fn check(git: &Git, commit: &CommitId, files: &LiveFiles) -> Result<bool, AnyErr
         .iter()
         .map(|(_, file)| (&file.path, &file.content))
         .collect();
-    let mut differences = files.len() - ours.len();
+    let mut differences = files.len() - ours.len() as u64;
     let mut differ = |path: &RepoPath, how: &str| {
         differences += 1;
         if differences <= 10 {
@@ -270,12 +252,12 @@ fn check(git: &Git, commit: &CommitId, files: &LiveFiles) -> Result<bool, AnyErr
     }
     if differences == 0 {
         println!(
-            "Checked: `git ls-tree -r {}` lists exactly these {} files, with the same content.",
+            "Checked: `git ls-tree -r {}` lists exactly what the log holds, {}, with the same content.",
             commit.short(),
-            files.len()
+            count(files.len(), "file")
         );
     } else {
-        println!("WRONG: {differences} files differ from `git ls-tree -r {commit}`.");
+        println!("WRONG: {differences} of the files differ from `git ls-tree -r {commit}`.");
     }
     Ok(differences == 0)
 }

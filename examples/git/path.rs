@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The path of a file from the top of its repository, as text that can be read back to the very bytes.
+/// The path of a file from the top of its repository, as text.
 ///
-/// Text in UTF-8 stands as it is. Percent signs, control characters and bytes that are not UTF-8 stand as `%XX`, so no two
-/// paths have the same text, and none breaks a line of output. It has no limit of length: it is part of events, never the
-/// id of a stream.
+/// Text in UTF-8 stands as it is. Percent signs, control characters and bytes that are not UTF-8 stand as `%XX`: any
+/// percent-decoder gives the very bytes back, no two paths have the same text, and none breaks a line of output. It may be
+/// longer than the id of a stream, since it is part of events and never such an id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RepoPath(String);
@@ -30,34 +30,12 @@ impl RepoPath {
         }
         Self(text)
     }
-
-    /// The bytes that git knows it by.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.0.len());
-        let mut rest = self.0.as_bytes();
-        while let [first, after @ ..] = rest {
-            if let (b'%', Some((digits, after))) = (first, after.split_at_checked(2))
-                && let Some(byte) = from_hex(digits)
-            {
-                bytes.push(byte);
-                rest = after;
-            } else {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-        bytes
-    }
 }
 
 fn escape(bytes: &[u8], text: &mut String) {
     for byte in bytes {
         text.push_str(&format!("%{byte:02X}"));
     }
-}
-
-fn from_hex(digits: &[u8]) -> Option<u8> {
-    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 impl fmt::Display for RepoPath {

@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use recount::Projection;
+use recount::log::Query;
 use recount::prelude::*;
+use recount::projection::{ProjectionError, Projector};
 
 use crate::domain::{
     Author, Commit, CommitRecorded, Content, File, FileAdded, FileDeleted, FileId, FileModified,
@@ -49,8 +52,8 @@ impl LiveFiles {
             .insert(at.stream.id().to_owned(), LiveFile { path, content });
     }
 
-    pub fn len(&self) -> usize {
-        self.files.len()
+    pub fn len(&self) -> u64 {
+        self.files.len() as u64
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &LiveFile)> {
@@ -112,8 +115,8 @@ impl Contributors {
         person
     }
 
-    pub fn len(&self) -> usize {
-        self.people.len()
+    pub fn len(&self) -> u64 {
+        self.people.len() as u64
     }
 
     /// Those with the most commits, the busiest first.
@@ -186,4 +189,56 @@ impl MostChanged {
         files.truncate(count);
         files
     }
+}
+
+/// All three, as they are at one place in the log.
+pub struct Views {
+    pub files: LiveFiles,
+    pub people: Contributors,
+    pub changes: MostChanged,
+}
+
+impl Views {
+    /// At the end of the log: they are kept in the store, and only new events are handled.
+    pub async fn newest(store: &Store) -> Result<Self, ProjectionError> {
+        let mut files = Projector::<LiveFiles>::stored(store).await?;
+        let mut people = Projector::<Contributors>::stored(store).await?;
+        let mut changes = Projector::<MostChanged>::stored(store).await?;
+        files.catch_up().await?;
+        people.catch_up().await?;
+        changes.catch_up().await?;
+        Ok(Self {
+            files: files.into_state(),
+            people: people.into_state(),
+            changes: changes.into_state(),
+        })
+    }
+
+    /// As they were at an earlier position: they are folded anew, up to there.
+    pub async fn at(store: &Store, position: Position) -> Result<Self, ProjectionError> {
+        Ok(Self {
+            files: fold(store, position).await?,
+            people: fold(store, position).await?,
+            changes: fold(store, position).await?,
+        })
+    }
+}
+
+async fn fold<P: Projection + Default>(
+    store: &Store,
+    position: Position,
+) -> Result<P, ProjectionError> {
+    let mut state = P::default();
+    let mut reader = store.read(Query::all().any_of(P::selectors()).up_to(position));
+    while let Some(page) = reader.next_page().await? {
+        for record in page.iter() {
+            state
+                .handle(&record)
+                .map_err(|source| ProjectionError::Decode {
+                    projection: P::NAME,
+                    source,
+                })?;
+        }
+    }
+    Ok(state)
 }
