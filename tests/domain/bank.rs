@@ -49,7 +49,13 @@ pub struct Account {
 #[apply]
 impl Account {
     fn opened(event: Opened, at: &EventContext) -> Self {
-        Self { holder: event.holder, balance: 0, events: 1, changed_at: at.recorded_at, last_actor: at.metadata.actor.clone() }
+        Self {
+            holder: event.holder,
+            balance: 0,
+            events: 1,
+            changed_at: at.recorded_at,
+            last_actor: at.metadata.actor.clone(),
+        }
     }
 
     fn deposited(&mut self, event: Deposited, at: &EventContext) {
@@ -75,7 +81,9 @@ impl Account {
     }
 
     pub fn open(holder: &str) -> Opened {
-        Opened { holder: holder.into() }
+        Opened {
+            holder: holder.into(),
+        }
     }
 
     pub fn deposit(&self, amount: i64) -> Deposited {
@@ -83,7 +91,14 @@ impl Account {
     }
 
     pub fn withdraw(&self, amount: i64) -> Result<Withdrawn, Insufficient> {
-        if amount > self.balance { Err(Insufficient { balance: self.balance, amount }) } else { Ok(Withdrawn { amount }) }
+        if amount > self.balance {
+            Err(Insufficient {
+                balance: self.balance,
+                amount,
+            })
+        } else {
+            Ok(Withdrawn { amount })
+        }
     }
 }
 

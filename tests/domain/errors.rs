@@ -11,17 +11,31 @@ use crate::stores::every_store;
 /// An account whose second event is this one.
 async fn with(store: &Store, event: NewEvent) -> (Repository<Account>, LoadError) {
     let accounts = Repository::<Account>::new(store);
-    accounts.create(&id("a"), Account::open("John")).await.unwrap();
-    accounts.create(&id("b"), Account::open("Jane")).await.unwrap();
-    store.append(&accounts.stream(&id("a")).unwrap(), Expected::Any, [event]).await.unwrap();
+    accounts
+        .create(&id("a"), Account::open("John"))
+        .await
+        .unwrap();
+    accounts
+        .create(&id("b"), Account::open("Jane"))
+        .await
+        .unwrap();
+    store
+        .append(&accounts.stream(&id("a")).unwrap(), Expected::Any, [event])
+        .await
+        .unwrap();
     let error = accounts.load(&id("a")).await.unwrap_err();
     assert_eq!(accounts.load(&id("b")).await.unwrap().holder, "Jane");
-    assert_eq!(accounts.load_at(&id("a"), Version(1)).await.unwrap().holder, "John");
+    assert_eq!(
+        accounts.load_at(&id("a"), Version(1)).await.unwrap().holder,
+        "John"
+    );
     (accounts, error)
 }
 
 fn reason(error: &LoadError) -> &PayloadError {
-    let LoadError::Decode(error) = error else { panic!("{error}") };
+    let LoadError::Decode(error) = error else {
+        panic!("{error}")
+    };
     assert_eq!((error.version, error.stream.id()), (Version(2), "a"));
     &error.reason
 }

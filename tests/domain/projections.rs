@@ -18,12 +18,18 @@ pub struct Balances {
 #[projection(name = "balances", of(Account))]
 impl Balances {
     fn deposited(&mut self, event: Deposited, at: &Envelope) {
-        *self.by_account.entry(at.stream.id().to_owned()).or_default() += event.amount;
+        *self
+            .by_account
+            .entry(at.stream.id().to_owned())
+            .or_default() += event.amount;
         self.handled += 1;
     }
 
     fn withdrawn(&mut self, event: &Withdrawn, at: &Envelope) {
-        *self.by_account.entry(at.stream.id().to_owned()).or_default() -= event.amount;
+        *self
+            .by_account
+            .entry(at.stream.id().to_owned())
+            .or_default() -= event.amount;
         self.handled += 1;
     }
 }
@@ -49,9 +55,17 @@ impl Both {
 async fn deposits(store: &Store, name: &str, count: i64) {
     let accounts = Repository::<Account>::new(store);
     if !accounts.exists(&id(name)).await.unwrap() {
-        accounts.create(&id(name), Account::open(name)).await.unwrap();
+        accounts
+            .create(&id(name), Account::open(name))
+            .await
+            .unwrap();
     }
-    accounts.execute(&id(name), |account| Ok((0..count).map(|_| account.deposit(1)).collect::<Vec<_>>())).await.unwrap();
+    accounts
+        .execute(&id(name), |account| {
+            Ok((0..count).map(|_| account.deposit(1)).collect::<Vec<_>>())
+        })
+        .await
+        .unwrap();
 }
 
 every_store! {

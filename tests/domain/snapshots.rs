@@ -8,9 +8,15 @@ use crate::stores::every_store;
 
 async fn filled(store: &Store, deposits: i64) -> Repository<Account> {
     let accounts = Repository::<Account>::new(store);
-    accounts.create(&id("a"), Account::open("John")).await.unwrap();
+    accounts
+        .create(&id("a"), Account::open("John"))
+        .await
+        .unwrap();
     for _ in 0..deposits {
-        accounts.execute(&id("a"), |account| Ok(account.deposit(1))).await.unwrap();
+        accounts
+            .execute(&id("a"), |account| Ok(account.deposit(1)))
+            .await
+            .unwrap();
     }
     store.settle().await;
     accounts

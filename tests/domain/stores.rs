@@ -10,13 +10,19 @@ pub struct Fixture {
 }
 
 pub async fn memory() -> Fixture {
-    Fixture { store: Store::connect("memory:").await.unwrap(), _folder: None }
+    Fixture {
+        store: Store::connect("memory:").await.unwrap(),
+        _folder: None,
+    }
 }
 
 pub async fn sqlite() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("log.db").display());
-    Fixture { store: Store::connect(&url).await.unwrap(), _folder: Some(folder) }
+    Fixture {
+        store: Store::connect(&url).await.unwrap(),
+        _folder: Some(folder),
+    }
 }
 
 /// A tenant's handle, in a store where another tenant has events under the same ids.
@@ -26,9 +32,15 @@ pub async fn tenant() -> Fixture {
     for id in ["a", "b"] {
         let stream = StreamId::new("account", id).unwrap();
         let noise = NewEvent::json("Noise", 9, &"of another tenant").unwrap();
-        other.append(&stream, Expected::NoStream, [noise]).await.unwrap();
+        other
+            .append(&stream, Expected::NoStream, [noise])
+            .await
+            .unwrap();
     }
-    Fixture { store: store.for_tenant("mine").unwrap(), _folder }
+    Fixture {
+        store: store.for_tenant("mine").unwrap(),
+        _folder,
+    }
 }
 
 /// Writes a test for each store: `every_store! { async fn what_holds(store: Store) { … } }`.

@@ -9,9 +9,18 @@ use crate::stores::every_store;
 async fn two(store: &Store) -> (Repository<Account>, Root<Account>, Root<Account>) {
     let accounts = Repository::<Account>::new(store);
     for name in ["a", "b"] {
-        accounts.create(&id(name), (Account::open(name), crate::bank::Deposited { amount: 100 })).await.unwrap();
+        accounts
+            .create(
+                &id(name),
+                (Account::open(name), crate::bank::Deposited { amount: 100 }),
+            )
+            .await
+            .unwrap();
     }
-    let (a, b) = (accounts.load(&id("a")).await.unwrap(), accounts.load(&id("b")).await.unwrap());
+    let (a, b) = (
+        accounts.load(&id("a")).await.unwrap(),
+        accounts.load(&id("b")).await.unwrap(),
+    );
     (accounts, a, b)
 }
 

@@ -15,7 +15,10 @@ const WRITERS: u64 = 64;
 const EACH: u64 = 150;
 
 pub fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let mut files = 0;
     let mut file = || {
@@ -26,12 +29,16 @@ pub fn run() {
     floors.set_extension("floor");
     ones.set_extension("ones");
 
-    let store = runtime.block_on(Store::connect(&format!("sqlite:{}", file().display()))).expect("a store");
+    let store = runtime
+        .block_on(Store::connect(&format!("sqlite:{}", file().display())))
+        .expect("a store");
     let floor = Floor::open(&floors);
     let mut round = 0;
     let mut ours = || {
         round += 1;
-        rate((WRITERS * EACH) as usize, || runtime.block_on(append_all(&store, round)))
+        rate((WRITERS * EACH) as usize, || {
+            runtime.block_on(append_all(&store, round))
+        })
     };
     let mut floor_round = 0;
     compare(
@@ -40,7 +47,9 @@ pub fn run() {
         9,
         || {
             floor_round += 1;
-            rate((WRITERS * EACH) as usize, || runtime.block_on(floor.append_all(floor_round)))
+            rate((WRITERS * EACH) as usize, || {
+                runtime.block_on(floor.append_all(floor_round))
+            })
         },
         &mut ours,
     );
@@ -122,7 +131,10 @@ async fn append_one(store: &Store, stream: &StreamId, version: u64) {
         metadata: recount::log::Metadata::default(),
         payload,
     };
-    store.append(stream, Expected::Version(Version(version)), [new]).await.expect("nobody else writes the stream");
+    store
+        .append(stream, Expected::Version(Version(version)), [new])
+        .await
+        .expect("nobody else writes the stream");
 }
 
 /// The table that a person would make, with what every log needs: an order, a version that is unique in its stream.
@@ -165,12 +177,23 @@ impl Floor {
         let (sender, receiver) = mpsc::channel::<Append>();
         std::thread::spawn(move || {
             while let Ok(first) = receiver.recv() {
-                let group: Vec<Append> = std::iter::once(first).chain(receiver.try_iter()).collect();
-                connection.execute_batch("BEGIN IMMEDIATE").expect("the only writer");
+                let group: Vec<Append> =
+                    std::iter::once(first).chain(receiver.try_iter()).collect();
+                connection
+                    .execute_batch("BEGIN IMMEDIATE")
+                    .expect("the only writer");
                 for append in &group {
-                    insert(&connection, &append.stream, append.version, append.name, &append.payload);
+                    insert(
+                        &connection,
+                        &append.stream,
+                        append.version,
+                        append.name,
+                        &append.payload,
+                    );
                 }
-                connection.execute_batch("COMMIT").expect("a disk with space");
+                connection
+                    .execute_batch("COMMIT")
+                    .expect("a disk with space");
                 for append in group {
                     append.done.send(()).expect("the writer waits");
                 }
@@ -188,7 +211,15 @@ impl Floor {
                         let (name, payload) = event(version);
                         let (done, waiting) = oneshot::channel();
                         let stream = format!("{round}-{writer}");
-                        sender.send(Append { stream, version, name, payload, done }).expect("the thread lives");
+                        sender
+                            .send(Append {
+                                stream,
+                                version,
+                                name,
+                                payload,
+                                done,
+                            })
+                            .expect("the thread lives");
                         waiting.await.expect("the thread answers");
                     }
                 })

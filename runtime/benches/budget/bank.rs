@@ -68,12 +68,20 @@ impl Total {
 /// What a person would write who has no framework.
 pub fn fold_by_hand(account: &mut Account, name: &str, payload: &[u8]) {
     match name {
-        "Opened" => account.holder = serde_json::from_slice::<Opened>(payload).expect("it was written here").holder,
+        "Opened" => {
+            account.holder = serde_json::from_slice::<Opened>(payload)
+                .expect("it was written here")
+                .holder
+        }
         "Deposited" => {
-            account.balance += serde_json::from_slice::<Deposited>(payload).expect("it was written here").amount;
+            account.balance += serde_json::from_slice::<Deposited>(payload)
+                .expect("it was written here")
+                .amount;
         }
         "Withdrawn" => {
-            account.balance -= serde_json::from_slice::<Withdrawn>(payload).expect("it was written here").amount;
+            account.balance -= serde_json::from_slice::<Withdrawn>(payload)
+                .expect("it was written here")
+                .amount;
         }
         other => panic!("unknown event {other}"),
     }
@@ -85,9 +93,28 @@ pub fn event(index: u64) -> (&'static str, Vec<u8>) {
     let (amount, balance_after) = (index as i64 % 90 + 10, 1_000_000 + index as i64);
     let description = format!("payment number {index} of this account, by card");
     match index % 3 {
-        _ if index == 0 => ("Opened", json(&Opened { holder: "John Doe".into() })),
-        0 => ("Withdrawn", json(&Withdrawn { amount, description, balance_after })),
-        _ => ("Deposited", json(&Deposited { amount, description, balance_after })),
+        _ if index == 0 => (
+            "Opened",
+            json(&Opened {
+                holder: "John Doe".into(),
+            }),
+        ),
+        0 => (
+            "Withdrawn",
+            json(&Withdrawn {
+                amount,
+                description,
+                balance_after,
+            }),
+        ),
+        _ => (
+            "Deposited",
+            json(&Deposited {
+                amount,
+                description,
+                balance_after,
+            }),
+        ),
     }
 }
 

@@ -13,7 +13,8 @@ const ROUNDS: usize = 5;
 
 pub fn run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/compile-time");
-    let [plain, serde, ours] = ["plain", "with-serde", "with-recount"].map(|name| write_crate(&root, name));
+    let [plain, serde, ours] =
+        ["plain", "with-serde", "with-recount"].map(|name| write_crate(&root, name));
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..=ROUNDS {
         for (times, folder) in times.iter_mut().zip([&plain, &serde, &ours]) {
@@ -24,8 +25,9 @@ pub fn run() {
             }
         }
     }
-    let mut ratios: Vec<f64> =
-        (0..ROUNDS).map(|round| (times[2][round] - times[1][round]) / (times[1][round] - times[0][round])).collect();
+    let mut ratios: Vec<f64> = (0..ROUNDS)
+        .map(|round| (times[2][round] - times[1][round]) / (times[1][round] - times[0][round]))
+        .collect();
     let ratio = median(&mut ratios);
     let [plain, serde, ours] = times.map(|mut times| median(&mut times));
     println!(
@@ -50,15 +52,26 @@ fn write_crate(root: &Path, name: &str) -> PathBuf {
     // The same versions as here, so that nothing is asked of a registry.
     let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
     std::fs::copy(lock, folder.join("Cargo.lock")).expect("the lock file");
-    std::fs::write(folder.join("src/lib.rs"), source(name != "plain", name == "with-recount")).expect("a file");
+    std::fs::write(
+        folder.join("src/lib.rs"),
+        source(name != "plain", name == "with-recount"),
+    )
+    .expect("a file");
     folder
 }
 
 fn source(serde: bool, recount: bool) -> String {
-    let mut source = String::from("#![allow(dead_code, unused_imports)]\nuse recount::prelude::*;\n");
-    let serde = if serde { ", Serialize, Deserialize" } else { "" };
+    let mut source =
+        String::from("#![allow(dead_code, unused_imports)]\nuse recount::prelude::*;\n");
+    let serde = if serde {
+        ", Serialize, Deserialize"
+    } else {
+        ""
+    };
     if recount {
-        source.push_str("#[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct SomeId(String);\n");
+        source.push_str(
+            "#[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct SomeId(String);\n",
+        );
     }
     for aggregate in 0..AGGREGATES {
         let mut handlers = String::new();
@@ -71,11 +84,18 @@ fn source(serde: bool, recount: bool) -> String {
                  pub tags: Vec<String>, pub note: Option<String> }}"
             )
             .expect("a String takes everything");
-            writeln!(handlers, "fn on{event}(&mut self, event: {name}) {{ self.total += event.amount; }}")
-                .expect("a String takes everything");
+            writeln!(
+                handlers,
+                "fn on{event}(&mut self, event: {name}) {{ self.total += event.amount; }}"
+            )
+            .expect("a String takes everything");
         }
         let (derive, attribute, apply) = if recount {
-            (", Aggregate", format!("#[aggregate(stream = \"a{aggregate}\", id = SomeId)]"), "#[apply]")
+            (
+                ", Aggregate",
+                format!("#[aggregate(stream = \"a{aggregate}\", id = SomeId)]"),
+                "#[apply]",
+            )
         } else {
             ("", String::new(), "")
         };
@@ -101,6 +121,10 @@ fn check(root: &Path, folder: &Path) -> f64 {
         .env("CARGO_INCREMENTAL", "0")
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "cargo check failed in {}", folder.display());
+    assert!(
+        status.success(),
+        "cargo check failed in {}",
+        folder.display()
+    );
     start.elapsed().as_secs_f64()
 }

@@ -12,8 +12,13 @@ mod replay;
 
 fn main() {
     // `cargo test --benches` and `cargo bench` pass flags of their own; anything else selects by name.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let selected = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()));
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let selected = |name: &str| {
+        wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()))
+    };
     paired::header();
     for (name, run) in [
         ("replay", replay::run as fn()),

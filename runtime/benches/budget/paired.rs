@@ -9,7 +9,13 @@ pub fn header() {
 }
 
 /// Runs both in turns, each returning how much it did in a second, and prints ours as a share of the floor.
-pub fn compare(work: &str, budget: f64, rounds: usize, mut floor: impl FnMut() -> f64, mut ours: impl FnMut() -> f64) {
+pub fn compare(
+    work: &str,
+    budget: f64,
+    rounds: usize,
+    mut floor: impl FnMut() -> f64,
+    mut ours: impl FnMut() -> f64,
+) {
     // Once for the caches.
     floor();
     ours();
@@ -44,7 +50,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 }
 
 fn thousands(rate: f64) -> String {
-    if rate < 10_000.0 { format!("{rate:.0}") } else { format!("{:.1}k", rate / 1000.0) }
+    if rate < 10_000.0 {
+        format!("{rate:.0}")
+    } else {
+        format!("{:.1}k", rate / 1000.0)
+    }
 }
 
 /// How often `work`, which does `count` things, is done in a second.

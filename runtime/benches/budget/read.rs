@@ -19,10 +19,16 @@ const RUN: u64 = 10;
 const LOADS: u64 = 50;
 
 pub fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let floor = fill_floor(&folder.path().join("floor.db"));
-    let store = runtime.block_on(fill(&format!("sqlite:{}", folder.path().join("ours.db").display())));
+    let store = runtime.block_on(fill(&format!(
+        "sqlite:{}",
+        folder.path().join("ours.db").display()
+    )));
     let accounts = Repository::<Account>::new(&store);
 
     let (mut one, mut other) = (0, 0);
@@ -54,11 +60,17 @@ pub fn run() {
         "read 1,000,000 events into a projection",
         0.8,
         7,
-        || rate((STREAMS * VERSIONS) as usize, || { black_box(read_floor(&floor)); }),
+        || {
+            rate((STREAMS * VERSIONS) as usize, || {
+                black_box(read_floor(&floor));
+            })
+        },
         || {
             rate((STREAMS * VERSIONS) as usize, || {
                 let mut total = Projector::<Total>::in_memory(&store);
-                runtime.block_on(total.catch_up()).expect("every event is known");
+                runtime
+                    .block_on(total.catch_up())
+                    .expect("every event is known");
                 black_box(total.balance);
             })
         },
@@ -67,7 +79,8 @@ pub fn run() {
 
 /// The order in which streams grow: (stream, versions).
 fn runs() -> impl Iterator<Item = (u64, std::ops::Range<u64>)> {
-    (0..VERSIONS / RUN).flat_map(|run| (0..STREAMS).map(move |stream| (stream, run * RUN..(run + 1) * RUN)))
+    (0..VERSIONS / RUN)
+        .flat_map(|run| (0..STREAMS).map(move |stream| (stream, run * RUN..(run + 1) * RUN)))
 }
 
 fn fill_floor(path: &Path) -> Connection {
@@ -76,10 +89,18 @@ fn fill_floor(path: &Path) -> Connection {
     for (stream, versions) in runs() {
         for version in versions {
             let (name, payload) = event(version);
-            insert(&connection, &stream.to_string(), version + 1, name, &payload);
+            insert(
+                &connection,
+                &stream.to_string(),
+                version + 1,
+                name,
+                &payload,
+            );
         }
     }
-    connection.execute_batch("COMMIT").expect("a disk with space");
+    connection
+        .execute_batch("COMMIT")
+        .expect("a disk with space");
     connection
 }
 
@@ -93,7 +114,10 @@ async fn fill(url: &str) -> Store {
         waiting += events.len();
         batch = batch.append(stream, Expected::Any, events);
         if waiting >= 1_000 {
-            store.append_batch(std::mem::take(&mut batch)).await.expect("a disk with space");
+            store
+                .append_batch(std::mem::take(&mut batch))
+                .await
+                .expect("a disk with space");
             waiting = 0;
         }
     }
@@ -120,8 +144,14 @@ fn load_floor(connection: &Connection, stream: u64) -> Account {
     let mut rows = statement.query([stream.to_string()]).expect("the table");
     let mut account = Account::default();
     while let Some(row) = rows.next().expect("a row") {
-        let name = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).expect("text");
-        let payload = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).expect("bytes");
+        let name = row
+            .get_ref(0)
+            .and_then(|value| Ok(value.as_str()?))
+            .expect("text");
+        let payload = row
+            .get_ref(1)
+            .and_then(|value| Ok(value.as_blob()?))
+            .expect("bytes");
         fold_by_hand(&mut account, name, payload);
     }
     account
@@ -134,8 +164,14 @@ fn read_floor(connection: &Connection) -> i64 {
     let mut rows = statement.query([]).expect("the table");
     let mut account = Account::default();
     while let Some(row) = rows.next().expect("a row") {
-        let name = row.get_ref(3).and_then(|value| Ok(value.as_str()?)).expect("text");
-        let payload = row.get_ref(5).and_then(|value| Ok(value.as_blob()?)).expect("bytes");
+        let name = row
+            .get_ref(3)
+            .and_then(|value| Ok(value.as_str()?))
+            .expect("text");
+        let payload = row
+            .get_ref(5)
+            .and_then(|value| Ok(value.as_blob()?))
+            .expect("bytes");
         fold_by_hand(&mut account, name, payload);
     }
     account.balance

@@ -42,22 +42,33 @@ pub fn run() {
 fn page() -> Page {
     let kind = |name: &str| {
         let category = Category::new("account").expect("a plain name");
-        Arc::new(Kind { tenant: None, category, name: name.into(), schema_version: 1 })
+        Arc::new(Kind {
+            tenant: None,
+            category,
+            name: name.into(),
+            schema_version: 1,
+        })
     };
     let kinds = ["Opened", "Deposited", "Withdrawn"].map(kind);
     let mut page = Page::new();
     for index in 0..EVENTS {
         let (name, payload) = event(index);
-        let kind = kinds.iter().find(|kind| &*kind.name == name).expect("one of the three");
-        page.push(kind, Row {
-            position: Position(index + 1),
-            version: Version(index + 1),
-            id: EventId(recount::uuid::Uuid::nil()),
-            recorded_at: DateTime::UNIX_EPOCH,
-            stream: "account_001",
-            metadata: "",
-            payload: &payload,
-        });
+        let kind = kinds
+            .iter()
+            .find(|kind| &*kind.name == name)
+            .expect("one of the three");
+        page.push(
+            kind,
+            Row {
+                position: Position(index + 1),
+                version: Version(index + 1),
+                id: EventId(recount::uuid::Uuid::nil()),
+                recorded_at: DateTime::UNIX_EPOCH,
+                stream: "account_001",
+                metadata: "",
+                payload: &payload,
+            },
+        );
     }
     page
 }
