@@ -38,8 +38,10 @@ enum Policy<A> {
     Never,
     OnRequest,
     Every(u64),
-    When(Arc<dyn Fn(&A, Version) -> bool + Send + Sync>),
+    When(Arc<Due<A>>),
 }
+
+type Due<A> = dyn Fn(&A, Version) -> bool + Send + Sync;
 
 impl<A: Apply> SnapshotPolicy<A> {
     /// Takes none, and uses none.
@@ -160,7 +162,7 @@ impl<A: Apply> Repository<A> {
             reason,
         };
         let state = (codec.encode)(&root).map_err(|error| unstorable(error.to_string()))?;
-        if read_back::<A>(codec, &state).is_none() {
+        if read_back::<A>(&codec, &state).is_none() {
             return Err(unstorable(
                 "it does not read back as it was written".to_owned(),
             ));
@@ -212,7 +214,7 @@ pub(crate) async fn find<A: Apply>(
     {
         return None;
     }
-    let state = read_back::<A>(codec, &found.state);
+    let state = read_back::<A>(&codec, &found.state);
     if state.is_none() {
         tracing::debug!(%stream, version = %found.version, "the snapshot has another shape, replaying all events");
     }
@@ -222,7 +224,7 @@ pub(crate) async fn find<A: Apply>(
 /// The state that a snapshot holds, if it says the same when it is written again.
 ///
 /// This catches what the fingerprint cannot see: a field that was added, removed or renamed in a type within the state.
-fn read_back<A>(codec: SnapshotCodec<A>, bytes: &[u8]) -> Option<A> {
+fn read_back<A>(codec: &SnapshotCodec<A>, bytes: &[u8]) -> Option<A> {
     let state = (codec.decode)(bytes).ok()?;
     let again = (codec.encode)(&state).ok()?;
     (again == bytes || content(&again)? == content(bytes)?).then_some(state)

@@ -224,7 +224,7 @@ impl Store {
             match self.bind(&stream) {
                 Ok(stream) => query.stream = Some(stream),
                 Err((stream, tenant)) => {
-                    refused = Some(ReadError::OutsideTenant { stream, tenant })
+                    refused = Some(ReadError::OutsideTenant { stream, tenant });
                 }
             }
         }
