@@ -274,7 +274,7 @@ It holds 5 commits, up to {head} Drop
 Recorded 0 new commits in 0 events.
 
 At commit {root}, after 1 commit:
-1 contributors, by commits:
+1 contributor, by commits:
      1  +5 -0  Bob \u{17d}. <bob@example.org>
 3 files, by changes:
      1  README.md
@@ -316,18 +316,18 @@ fn no_name_breaks_it() {
     ];
     let added: Vec<_> = names.iter().map(|name| Put(FILE, name, name)).collect();
     repository.commit("commit", &added);
-    let moved: Vec<_> = names
+    let targets: Vec<_> = names
         .iter()
         .map(|name| [name, b".\xfe new".as_slice()].concat())
         .collect();
     let moves: Vec<_> = names
         .iter()
-        .zip(&moved)
+        .zip(&targets)
         .map(|(from, to)| Move(from, to))
         .collect();
     repository.commit("", &moves);
-    repository.commit("\u{1f980} -1\t:0", &[Put(FILE, &moved[4], b"changed")]);
-    repository.commit("Delete", &[Delete(&moved[0]), Delete(&moved[19])]);
+    repository.commit("\u{1f980} -1\t:0", &[Put(FILE, &targets[4], b"changed")]);
+    repository.commit("Delete", &[Delete(&targets[0]), Delete(&targets[19])]);
     repository.write().check_every_commit();
     let told = repository.told(&[]);
     assert!(
@@ -337,33 +337,31 @@ fn no_name_breaks_it() {
     );
 }
 
+/// Twenty lines that no other number has.
+fn text(number: usize) -> Vec<u8> {
+    format!("a file of its own, number {number}\n")
+        .repeat(20)
+        .into_bytes()
+}
+
+const ONE: &[u8] = b"1111111111111111111111111111111111111111";
+const TWO: &[u8] = b"2222222222222222222222222222222222222222";
+
 #[test]
-fn nothing_that_a_commit_can_do_breaks_it() {
-    let text = |n: usize| {
-        format!("a file of its own, number {n}\n")
-            .repeat(20)
-            .into_bytes()
-    };
-    let one = "1111111111111111111111111111111111111111".as_bytes();
-    let two = "2222222222222222222222222222222222222222".as_bytes();
+fn files_that_move_and_go_do_not_break_it() {
     let mut repository = Repository::new();
     repository.commit("An empty root", &[]);
-    let root = repository.commit(
+    repository.commit(
         "Files",
         &[
             Put(FILE, b"a", &text(1)),
             Put(FILE, b"c", &text(3)),
             Put(FILE, b"kept", &text(4)),
-            Put("100755", b"run", b"#!/bin/sh\n"),
-            Put("120000", b"link", b"kept"),
             Put(FILE, b"binary", b"\0\x01\x02"),
             Put(FILE, b"empty", b""),
         ],
     );
-    repository.commit(
-        "A chain: a becomes b, c becomes a",
-        &[Move(b"a", b"b"), Move(b"c", b"a")],
-    );
+    repository.commit("A chain", &[Move(b"a", b"b"), Move(b"c", b"a")]);
     repository.commit("Back", &[Move(b"a", b"c"), Move(b"b", b"a")]);
     repository.commit(
         "A swap",
@@ -374,101 +372,101 @@ fn nothing_that_a_commit_can_do_breaks_it() {
     repository.commit("Deleted", &[Delete(b"a")]);
     repository.commit("There again", &[Put(FILE, b"a", &text(9))]);
     repository.commit(
-        "Deleted and added in one",
+        "One for another",
         &[Delete(b"a"), Put(FILE, b"z", b"of no likeness\n")],
     );
     repository.commit(
-        "A copy",
+        "Copies",
         &[Put(FILE, b"copy", &text(4)), Put(FILE, b"copy2", &text(4))],
     );
-    repository.commit("Mode only", &[Put("100755", b"copy", &text(4))]);
-    repository.commit(
-        "Types: file to link, link to file, executable to submodule",
-        &[
-            Put("120000", b"copy2", b"elsewhere"),
-            Put(FILE, b"link", b"a file now\n"),
-            Put("160000", b"run", one),
-        ],
-    );
-    repository.commit(
-        "A submodule moves on",
-        &[
-            Put("160000", b"run", two),
-            Put("160000", b"sub/mod ule", one),
-        ],
-    );
-    repository.commit("A submodule is renamed", &[Move(b"sub/mod ule", b"lib")]);
-    repository.commit(
-        "A file becomes a folder",
-        &[
-            Delete(b"c"),
-            Put(FILE, b"c/c", &text(1)),
-            Put(FILE, b"c/d", b"d"),
-        ],
-    );
-    repository.commit(
-        "And the folder a file",
-        &[Delete(b"c"), Put(FILE, b"c", &text(1))],
-    );
-    repository.commit(
-        "A submodule becomes a folder",
-        &[Delete(b"run"), Put(FILE, b"run/file", b"x\n")],
-    );
+    let longer = [text(4), b"more\n".to_vec()].concat();
     repository.commit(
         "Renamed and rewritten",
-        &[
-            Delete(b"KEPT"),
-            Put(FILE, b"kept", &[text(4), b"more\n".to_vec()].concat()),
-        ],
+        &[Delete(b"KEPT"), Put(FILE, b"kept", &longer)],
     );
     repository.commit("Binary", &[Put(FILE, b"binary", b"\0\x03")]);
-
-    // A merge that brings all of a branch, one with changes of its own, and one of three.
-    let left = repository.commit_on(
-        "left",
-        Some(root),
-        &[],
-        "Left",
-        &[Put(FILE, b"left", b"left\n"), Delete(b"empty")],
-    );
-    let right = repository.commit_on("right", Some(root), &[], "Right", &[Move(b"a", b"moved a")]);
-    repository.commit_on(
-        "main",
-        None,
-        &[left],
-        "Merge all",
-        &[Put(FILE, b"left", b"left\n"), Delete(b"empty")],
-    );
-    repository.commit_on("main", None, &[right], "Merge nothing", &[]);
-    repository.commit_on(
-        "main",
-        None,
-        &[left, right],
-        "Octopus",
-        &[Put(FILE, b"evil", b"only in the merge\n")],
-    );
-    let many: Vec<_> = (0..1200)
-        .map(|n| (format!("many/{n}").into_bytes(), text(n)))
-        .collect();
-    let adds: Vec<_> = many
-        .iter()
-        .map(|(path, content)| Put(FILE, path, content))
-        .collect();
-    repository.commit("More than a batch", &adds);
-    let deletes: Vec<_> = many.iter().map(|(path, _)| Delete(path)).collect();
-    repository.commit("All gone", &deletes);
-    let all: Vec<_> = [
-        "z", "copy", "copy2", "link", "run", "lib", "c", "kept", "binary", "left", "evil",
-    ]
-    .map(|path| Delete(path.as_bytes()))
-    .into();
-    repository.commit("No file left", &all);
+    let all = ["z", "copy", "copy2", "c", "kept", "binary", "empty"];
+    repository.commit("No file left", &all.map(|path| Delete(path.as_bytes())));
     repository.write().check_every_commit();
     assert!(
         repository
             .told(&[])
             .contains("lists exactly what the log holds, 0 files")
     );
+}
+
+#[test]
+fn what_a_path_holds_may_change_its_kind() {
+    let mut repository = Repository::new();
+    repository.commit(
+        "Of each kind",
+        &[
+            Put(FILE, b"file", &text(1)),
+            Put("100755", b"run", b"#!/bin/sh\n"),
+            Put("120000", b"link", b"file"),
+            Put("160000", b"sub/mod ule", ONE),
+        ],
+    );
+    repository.commit("Mode only", &[Put("100755", b"file", &text(1))]);
+    repository.commit(
+        "Each another",
+        &[
+            Put("120000", b"file", b"elsewhere"),
+            Put("160000", b"run", ONE),
+            Put(FILE, b"link", b"a file now\n"),
+        ],
+    );
+    repository.commit("A submodule moves on", &[Put("160000", b"run", TWO)]);
+    repository.commit("A submodule is renamed", &[Move(b"sub/mod ule", b"lib")]);
+    repository.commit(
+        "File to folder",
+        &[Delete(b"link"), Put(FILE, b"link/a", b"a file now\n")],
+    );
+    repository.commit(
+        "Folder to file",
+        &[Delete(b"link"), Put(FILE, b"link", b"a file now\n")],
+    );
+    repository.commit(
+        "Submodule to folder",
+        &[Delete(b"run"), Put(FILE, b"run/file", b"x\n")],
+    );
+    repository.write().check_every_commit();
+}
+
+#[test]
+fn a_merge_is_all_that_it_brings_to_its_first_parent() {
+    let mut repository = Repository::new();
+    let base = repository.commit(
+        "Begin",
+        &[Put(FILE, b"a", &text(1)), Put(FILE, b"b", &text(2))],
+    );
+    let left = [Put(FILE, b"left", b"left\n"), Delete(b"b")];
+    let left_end = repository.commit_on("left", Some(base), &[], "Left", &left);
+    let right = [Move(b"a", b"moved a")];
+    let right_end = repository.commit_on("right", Some(base), &[], "Right", &right);
+    repository.commit("Meanwhile", &[Put(FILE, b"main", b"main\n")]);
+    repository.commit_on("main", None, &[left_end], "Merge all", &left);
+    repository.commit_on("main", None, &[right_end], "Merge nothing", &[]);
+    let evil = [Put(FILE, b"evil", b"only in the merge\n")];
+    repository.commit_on("main", None, &[left_end, right_end], "Octopus", &evil);
+    repository.write().check_every_commit();
+    assert!(repository.told(&[]).contains("after 5 commits:"));
+}
+
+#[test]
+fn a_commit_of_more_files_than_a_batch_is_recorded_whole() {
+    let mut repository = Repository::new();
+    let files: Vec<_> = (0..1200)
+        .map(|n| (format!("many/{n}").into_bytes(), text(n)))
+        .collect();
+    let added: Vec<_> = files
+        .iter()
+        .map(|(path, content)| Put(FILE, path, content))
+        .collect();
+    repository.commit("Added", &added);
+    let deleted: Vec<_> = files.iter().map(|(path, _)| Delete(path)).collect();
+    repository.commit("Deleted", &deleted);
+    repository.write().check_every_commit();
 }
 
 #[test]

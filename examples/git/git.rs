@@ -339,22 +339,20 @@ impl Commits {
         } else {
             RepoPath::from_bytes(path)
         };
-        let lines = match (added, removed) {
-            (b"-", b"-") => None,
-            _ => {
-                let number = |digits: &[u8]| {
-                    let number = std::str::from_utf8(digits)
-                        .ok()
-                        .and_then(|d| d.parse().ok());
-                    number.ok_or_else(|| unexpected("log", "a count of lines", field))
-                };
-                Some(Lines {
-                    added: number(added)?,
-                    removed: number(removed)?,
-                })
-            }
+        if (added, removed) == (b"-", b"-") {
+            return Ok((None, path));
+        }
+        let number = |digits: &[u8]| {
+            let number = std::str::from_utf8(digits)
+                .ok()
+                .and_then(|d| d.parse().ok());
+            number.ok_or_else(|| unexpected("log", "a count of lines", field))
         };
-        Ok((lines, path))
+        let lines = Lines {
+            added: number(added)?,
+            removed: number(removed)?,
+        };
+        Ok((Some(lines), path))
     }
 
     fn text(&mut self) -> Result<String, GitError> {

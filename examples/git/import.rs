@@ -4,17 +4,15 @@ use std::collections::HashMap;
 
 use recount::aggregate::Applies;
 use recount::event::Versioned;
-use recount::log::{
-    AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError, StreamId,
-};
+use recount::log::{AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError};
 use recount::prelude::*;
 use recount::projection::{ProjectionError, Projector};
 use recount::repository::LoadError;
 use recount::serde_json;
 
 use crate::domain::{
-    CommitId, CommitRecorded, File, FileAdded, FileDeleted, FileId, FileModified, FileRenamed,
-    History, HistoryId,
+    Commit, CommitId, CommitRecorded, File, FileAdded, FileDeleted, FileId, FileModified,
+    FileRenamed, History, HistoryId,
 };
 use crate::git::{Action, Change, Changed, Git, GitError};
 use crate::path::RepoPath;
@@ -22,7 +20,7 @@ use crate::views::LiveFiles;
 
 /// A batch is written once it has this many events: enough that the wait for the disk is shared by many, few enough to
 /// be held in memory. A commit is never split.
-const BATCH_EVENTS: usize = 500;
+const BATCH_EVENTS: u64 = 500;
 
 /// Why an import stopped. Whole commits were recorded, and the next import goes on after them.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +133,7 @@ pub async fn import(
     // Git is waited for here, not awaited: this program has nothing else to do meanwhile.
     while let Some(changed) = commits.next()? {
         import.record(changed)?;
-        if import.pending >= BATCH_EVENTS {
+        if import.pending.events >= BATCH_EVENTS {
             import.write().await?;
         }
     }
@@ -147,19 +145,19 @@ pub async fn import(
 struct Import<'a> {
     store: &'a Store,
     files: Repository<File>,
-    history: StreamId,
+    histories: Repository<History>,
     /// The commits so far: the version of the history.
     depth: Version,
-    /// Which file is at a path now, the batch included.
+    /// Which file is at a path now, with what is pending.
     live: HashMap<RepoPath, FileId>,
-    batch: Batch,
-    pending: usize,
+    pending: Pending,
     imported: Imported,
 }
 
 impl<'a> Import<'a> {
     async fn after(store: &'a Store, depth: Version) -> Result<Self, ImportError> {
-        let history = Repository::<History>::new(store).stream(&HistoryId::first_parent())?;
+        let histories = Repository::<History>::new(store);
+        let history = histories.stream(&HistoryId::first_parent())?;
         let mut files = Projector::<LiveFiles>::stored(store).await?;
         files.catch_up().await?;
         // Are these the files of that commit, and not of a later one?
@@ -173,103 +171,38 @@ impl<'a> Import<'a> {
         Ok(Self {
             store,
             files: Repository::new(store),
-            history,
+            histories,
             depth,
             live,
-            batch: Batch::new(),
-            pending: 0,
+            pending: Pending::default(),
             imported: Imported::default(),
         })
     }
 
-    /// Adds the events of a commit to the batch.
+    /// Takes up the events of a commit.
     fn record(&mut self, changed: Changed) -> Result<(), ImportError> {
-        let Changed {
-            commit,
-            subject,
-            changes,
-        } = changed;
-        let files = changes.len() as u64;
+        let commit = changed.commit;
+        let count = changed.changes.len() as u64;
         // Old paths are freed before new ones are taken: within a commit a path may be both.
-        let ids = changes
+        let files = changed
+            .changes
             .iter()
             .map(|change| self.file_of(change, &commit.id))
             .collect::<Result<Vec<_>, _>>()?;
-        for (
-            Change {
-                path,
-                action,
-                lines,
-            },
-            file,
-        ) in changes.into_iter().zip(ids)
-        {
-            let commit = commit.clone();
-            let event = file.event_id(&commit.id);
-            let stream = self.files.stream(&file)?;
-            if !matches!(action, Action::Deleted) {
-                self.live.insert(path.clone(), file);
-            }
-            match action {
-                Action::Added(content) => self.add::<File, _>(
-                    stream,
-                    Expected::NoStream,
-                    event,
-                    &FileAdded {
-                        path,
-                        content,
-                        lines,
-                        commit,
-                    },
-                )?,
-                Action::Modified(content) => self.add::<File, _>(
-                    stream,
-                    Expected::StreamExists,
-                    event,
-                    &FileModified {
-                        path,
-                        content,
-                        lines,
-                        commit,
-                    },
-                )?,
-                Action::Renamed { from, content } => self.add::<File, _>(
-                    stream,
-                    Expected::StreamExists,
-                    event,
-                    &FileRenamed {
-                        from,
-                        path,
-                        content,
-                        lines,
-                        commit,
-                    },
-                )?,
-                Action::Deleted => self.add::<File, _>(
-                    stream,
-                    Expected::StreamExists,
-                    event,
-                    &FileDeleted {
-                        path,
-                        lines,
-                        commit,
-                    },
-                )?,
-            }
+        for (change, file) in changed.changes.into_iter().zip(files) {
+            self.record_change(change, file, commit.clone())?;
         }
         // Comes last, so that its position is the end of the commit. Of two imports at once, one finds another version here.
-        let (stream, expected) = (self.history.clone(), Expected::Version(self.depth));
         let id = commit.id.event_id();
-        self.add::<History, _>(
-            stream,
-            expected,
-            id,
-            &CommitRecorded {
-                commit,
-                subject,
-                files,
-            },
-        )?;
+        let event = CommitRecorded {
+            commit,
+            subject: changed.subject,
+            files: count,
+        };
+        let history = HistoryId::first_parent();
+        let expected = Expected::Version(self.depth);
+        self.pending
+            .add(&self.histories, &history, expected, id, &event)?;
         self.depth = self.depth.next();
         self.imported.commits += 1;
         Ok(())
@@ -290,29 +223,94 @@ impl<'a> Import<'a> {
             })
     }
 
-    /// Adds an event to the batch. It is one that the aggregate applies, or this does not compile.
+    /// Takes up the event of one file, which is now at the path of the change.
+    fn record_change(
+        &mut self,
+        change: Change,
+        file: FileId,
+        commit: Commit,
+    ) -> Result<(), ImportError> {
+        let Change { path, lines, .. } = change;
+        let (files, pending) = (&self.files, &mut self.pending);
+        let id = file.event_id(&commit.id);
+        if change.action != Action::Deleted {
+            self.live.insert(path.clone(), file);
+        }
+        match change.action {
+            Action::Added(content) => {
+                let event = FileAdded {
+                    path,
+                    content,
+                    lines,
+                    commit,
+                };
+                pending.add(files, &file, Expected::NoStream, id, &event)
+            }
+            Action::Modified(content) => {
+                let event = FileModified {
+                    path,
+                    content,
+                    lines,
+                    commit,
+                };
+                pending.add(files, &file, Expected::StreamExists, id, &event)
+            }
+            Action::Renamed { from, content } => {
+                let event = FileRenamed {
+                    from,
+                    path,
+                    content,
+                    lines,
+                    commit,
+                };
+                pending.add(files, &file, Expected::StreamExists, id, &event)
+            }
+            Action::Deleted => {
+                let event = FileDeleted {
+                    path,
+                    lines,
+                    commit,
+                };
+                pending.add(files, &file, Expected::StreamExists, id, &event)
+            }
+        }
+    }
+
+    /// Writes what is pending, wholly or not at all.
+    async fn write(&mut self) -> Result<(), ImportError> {
+        let Pending { batch, events } = std::mem::take(&mut self.pending);
+        self.store.append_batch(batch).await?;
+        self.imported.events += events;
+        Ok(())
+    }
+}
+
+/// Events that wait to be written together, in the order in which they happened.
+///
+/// A unit of work would write them file by file; here each commit must end before the next one begins.
+#[derive(Default)]
+struct Pending {
+    batch: Batch,
+    events: u64,
+}
+
+impl Pending {
+    /// Adds an event to a stream. It is one that the aggregate applies, or this does not compile.
     fn add<A: Applies<E>, E: Versioned + Serialize>(
         &mut self,
-        stream: StreamId,
+        to: &Repository<A>,
+        id: &A::Id,
         expected: Expected,
-        id: EventId,
+        event_id: EventId,
         event: &E,
     ) -> Result<(), ImportError> {
         let event = NewEvent {
-            id,
+            id: event_id,
             ..NewEvent::json(E::NAME, E::VERSION, event)?
         };
-        self.batch = std::mem::take(&mut self.batch).append(stream, expected, [event]);
-        self.pending += 1;
-        Ok(())
-    }
-
-    /// Writes the batch, wholly or not at all.
-    async fn write(&mut self) -> Result<(), ImportError> {
-        self.store
-            .append_batch(std::mem::take(&mut self.batch))
-            .await?;
-        self.imported.events += std::mem::take(&mut self.pending) as u64;
+        let batch = std::mem::take(&mut self.batch);
+        self.batch = batch.append(to.stream(id)?, expected, [event]);
+        self.events += 1;
         Ok(())
     }
 }

@@ -174,9 +174,10 @@ async fn show(
         files,
         people,
         changes,
-    } = match earlier {
-        true => Views::at(store, position).await?,
-        false => Views::newest(store).await?,
+    } = if earlier {
+        Views::at(store, position).await?
+    } else {
+        Views::newest(store).await?
     };
     eprintln!("(projected in {:.2} s)", started.elapsed().as_secs_f64());
 

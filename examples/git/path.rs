@@ -1,6 +1,6 @@
 //! Paths as text: git allows any byte but NUL in a path, events and their JSON hold text.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,8 @@ impl RepoPath {
 
 fn escape(bytes: &[u8], text: &mut String) {
     for byte in bytes {
-        text.push_str(&format!("%{byte:02X}"));
+        // A string takes everything.
+        let _ = write!(text, "%{byte:02X}");
     }
 }
 

@@ -19,8 +19,8 @@ pub fn example(name: &str) -> Command {
         if profile.ends_with("release") {
             build.arg("--release");
         }
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(built.expect("cargo runs").success(), "{name} is not built");
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(status.expect("cargo runs").success(), "{name} is not built");
     }
     Command::new(path)
 }
@@ -43,7 +43,7 @@ impl Folder {
         &self.0
     }
 
-    /// The URL of a SQLite store in it.
+    /// The URL of a store in a file of it.
     pub fn store(&self, name: &str) -> String {
         format!("sqlite:{}", self.0.join(name).display())
     }
