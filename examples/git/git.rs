@@ -166,9 +166,6 @@ impl Git {
             "--diff-algorithm=myers",
             "--ignore-submodules=none",
             "--no-relative",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
             "--no-notes",
             "--no-show-signature",
             "--encoding=UTF-8",
@@ -202,11 +199,9 @@ impl Git {
         for name in [
             "GIT_DIR",
             "GIT_WORK_TREE",
-            "GIT_INDEX_FILE",
             "GIT_PREFIX",
             "GIT_COMMON_DIR",
             "GIT_OBJECT_DIRECTORY",
-            "GIT_LITERAL_PATHSPECS",
         ] {
             command.env_remove(name);
         }
