@@ -345,7 +345,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
     }
     match receiver {
         Some(receiver) if !mutable => {
-            deviations.at(receiver, "a handler takes `&mut self`: an event that changes nothing it can see has no effect");
+            deviations.at(receiver, "a handler takes `&mut self`: through anything else it could change nothing that lasts");
         }
         None if !creates => deviations.at(
             &ident,
@@ -377,7 +377,9 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
                     Role::Apply => {
                         "an aggregate's handler takes `&EventContext`: an event that is being recorded has no position yet, and replay must see what recording saw"
                     }
-                    Role::Projection => "a projection's handler takes `&Envelope`",
+                    Role::Projection => {
+                        "a projection's handler takes `&Envelope`, which also holds the stream and the position"
+                    }
                 }
             } else {
                 match role {

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
 use super::parse::Apply;
-use crate::event::{Arm, Body, dispatch};
+use crate::event::{Arm, Body, as_event, dispatch};
 use crate::handler::Handler;
 use crate::path::{Krate, span_of};
 
@@ -271,8 +271,12 @@ fn fold(apply: &Apply) -> TokenStream {
             (false, true) => quote!(evolve_at),
         };
         let own = krate.at(span_of(event));
-        let event = quote!(<#event as #own::event::Event>);
-        let replay = quote!(#own::__private::#function(state, record, #event::decode, #adapter));
+        let span = span_of(event);
+        let event = as_event(krate, event);
+        let replay = {
+            let (state, record) = (quote!(state), quote!(record));
+            quote_spanned!(span=> #own::__private::#function(#state, #record, #event::decode, #adapter))
+        };
         current.extend(quote!(#cfgs if #event::is_current(name) { return #replay; }));
         older.extend(quote! {
             #cfgs

@@ -28,7 +28,8 @@ fn structure(event: &Event, one: &One) -> TokenStream {
         (Some(name), _) => quote!(#name),
         (None, Some(previous)) => {
             let krate = krate.at(span_of(previous));
-            quote!(<#previous as #krate::__private::Previous>::NAME)
+            let old = viewed(&krate, previous, "Previous");
+            quote!(#old::NAME)
         }
         (None, None) => quote!(#base),
     };
@@ -36,12 +37,17 @@ fn structure(event: &Event, one: &One) -> TokenStream {
         (Some(version), _) => quote!(#version),
         (None, Some(previous)) => {
             let krate = krate.at(span_of(previous));
-            quote!(<#previous as #krate::__private::Previous>::VERSION + 1)
+            let old = viewed(&krate, previous, "Previous");
+            quote!(#old::VERSION + 1)
         }
         (None, None) => quote!(1),
     };
     let formerly = &one.formerly;
     let mut names = quote!(#krate::event::Names::new(&[<Self as #krate::event::Versioned>::NAME #(, #formerly)*]));
+    let span = ident.span().resolved_at(Span::mixed_site());
+    let codec = quote_spanned! {span=>
+        const CODEC: #own::__private::Codec<#ident> = <#ident as #own::__private::Stored>::CODEC;
+    };
     let mut shape = quote!(#fingerprint);
     let mut items = TokenStream::new();
     let mut splits = TokenStream::new();
@@ -57,7 +63,7 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     if let Some(previous) = &one.upcast_from {
         let span = span_of(previous);
         let krate = krate.at(span);
-        let old = quote!(<#previous as #krate::__private::Previous>);
+        let old = viewed(&krate, previous, "Previous");
         names.extend(quote!(.with(&[&#old::NAMES])));
         shape = quote!(#krate::__private::mix(#shape, #old::FINGERPRINT));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
@@ -76,18 +82,22 @@ fn structure(event: &Event, one: &One) -> TokenStream {
             #arms
         };
         let (text, previous_text) = (ident.to_string(), text(previous));
+        let instead = match one.suffix() {
+            (base, Some(_)) => format!("name it `{base}V"),
+            (_, None) => "write `version = ".to_owned(),
+        };
         items.extend(quote_spanned! {span=>
             impl #krate::__private::Superseded for #previous {
                 type By = #ident;
             }
-            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old::VERSION);
+            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old::VERSION, #instead);
         });
     }
 
     for other in &one.split_from {
         let span = span_of(other);
         let krate = krate.at(span);
-        let event = quote!(<#other as #krate::event::Event>);
+        let event = as_event(&krate, other);
         shape = quote!(#krate::__private::mix(#shape, #event::FINGERPRINT));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
         let convert = convert(
@@ -107,14 +117,15 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     if !one.split_from.is_empty() {
         let others = one.split_from.iter().map(|other| {
             let krate = krate.at(span_of(other));
-            quote!(&<#other as #krate::event::Event>::NAMES)
+            let event = as_event(&krate, other);
+            quote!(&#event::NAMES)
         });
         names.extend(quote!(.split_from(&[#(#others),*])));
     }
 
     quote! {
         const _: () = {
-            const CODEC: #own::__private::Codec<#ident> = <#own::__private::Codec<#ident>>::SERDE;
+            #codec
             #items
             #[automatically_derived]
             impl #krate::event::Event for #ident {
@@ -162,8 +173,9 @@ fn convert(
     match with {
         None => quote!(#krate::__private::upcast::<#from, #into>(#older, #version)),
         Some(with) => {
-            let krate = krate.at(span_of(with));
-            quote!(#krate::__private::upcast_with::<#from, #into, _>(#older, #version, #with))
+            let span = span_of(with);
+            let krate = krate.at(span);
+            quote_spanned!(span=> #krate::__private::upcast_with::<#from, #into, _>(#older, #version, #with))
         }
     }
 }
@@ -181,13 +193,13 @@ fn versions(
     } else {
         let steps = one.steps.iter().map(|step| {
             let (from, function) = (&step.from, &step.function);
-            let krate = krate.at(span_of(function));
+            let span = span_of(function);
+            let krate = krate.at(span);
+            let json = quote!(json);
+            let step =
+                quote_spanned!(span=> #krate::__private::json_step(#json, #from, #function)?);
             quote! {
-                let json = if stored.schema_version <= #from {
-                    #krate::__private::json_step(json, #from, #function)?
-                } else {
-                    json
-                };
+                let json = if stored.schema_version <= #from { #step } else { json };
             }
         });
         quote! {
@@ -396,7 +408,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
             Body::Event(ty) => {
                 let span = span_of(ty);
                 let krate = krate.at(span);
-                let event = quote!(<#ty as #krate::event::Event>);
+                let event = as_event(&krate, ty);
                 let label = text(ty);
                 others.push(quote!(#cfgs &#event::NAMES));
                 shape.extend(
@@ -500,6 +512,21 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
             }
         }
     }
+}
+
+/// A type as an event: all tokens at its place, so that a type that is none is reported once, there.
+pub(crate) fn as_event(krate: &Krate, ty: &Type) -> TokenStream {
+    let span = span_of(ty);
+    let krate = krate.at(span);
+    quote_spanned!(span=> <#ty as #krate::event::Event>)
+}
+
+/// A type by one of the private traits, in the same way.
+fn viewed(krate: &Krate, ty: &Type, view: &str) -> TokenStream {
+    let span = span_of(ty);
+    let krate = krate.at(span);
+    let view = Ident::new(view, span);
+    quote_spanned!(span=> <#ty as #krate::__private::#view>)
 }
 
 /// Refuses a type that a newer version follows.

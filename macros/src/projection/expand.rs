@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::parse::Projection;
-use crate::event::{newest, text};
+use crate::event::{as_event, newest, text};
 use crate::handler::Handler;
 use crate::path::span_of;
 
@@ -35,7 +35,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         let cfgs = quote!(#(#cfgs)*);
         let span = span_of(ty);
         let own = krate.at(span);
-        let event = quote!(<#ty as #own::event::Event>);
+        let event = as_event(krate, ty);
         let adapter = handler.adapter();
         let function = if at.is_some() {
             quote!(project_at)
@@ -85,7 +85,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             );
             checks.extend(quote_spanned! {span=>
                 #cfgs
-                const _: () = #own::__private::handled(false #(|| #applies)*, #message);
+                const _: () = #own::__private::handled(<#own::__private::Newest<#ty>>::OLD #(|| #applies)*, #message);
             });
         }
         checks.extend(newest(&own, &cfgs, ty));
@@ -94,7 +94,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #[allow(unused_imports)]
-            use #krate::__private::ProbeFallback as _;
+            use #krate::__private::{NewestFallback as _, ProbeFallback as _};
             #(#adapters)*
             #checks
             #[automatically_derived]
