@@ -1,4 +1,52 @@
-//! Event sourcing and domain modelling for Rust.
+//! Event sourcing and domain modelling: you write plain types, Recount keeps what happened to them.
+//!
+//! A domain is events that say what happened, aggregates that fold them, and commands that decide. The derives and
+//! attributes write what lies between those types and a durable, ordered, queryable log.
+//!
+//! ```
+//! use recount::prelude::*;
+//!
+//! #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
+//! pub struct TicketId(u64);
+//!
+//! #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+//! pub struct TicketOpened { pub title: String }
+//!
+//! #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+//! pub struct TicketClosed {}
+//!
+//! #[derive(Debug, Clone, PartialEq, Aggregate)]
+//! #[aggregate(stream = "ticket", id = TicketId)]
+//! pub struct Ticket { title: String, open: bool }
+//!
+//! #[apply]
+//! impl Ticket {
+//!     fn opened(event: TicketOpened) -> Self { Self { title: event.title, open: true } }
+//!     fn closed(&mut self, _: TicketClosed) { self.open = false; }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::connect("memory:").await?; // or "sqlite:tickets.db"
+//! let tickets = Repository::<Ticket>::new(&store);
+//! let id = TicketId::new(7);
+//!
+//! tickets.create(&id, TicketOpened { title: "It rains in".into() }).await?;
+//! tickets.execute(&id, |ticket| Ok(ticket.open.then_some(TicketClosed {}))).await?;
+//! assert!(!tickets.load(&id).await?.open);
+//! assert!(tickets.load_at(&id, Version(1)).await?.open);
+//! # Ok(()) }
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`Id`](macro@Id) |
+//! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
+//! | changing the shape of stored events | [`guide::evolving_events`] |
+//! | read models | [`Projector`](projection::Projector) |
+//! | the log itself, without aggregates | [`Store`], [`log`] |
+//! | the SQLite file, its tables and options | [`store::sqlite`] |
 
 // The macros' code names this crate; the examples in this crate's documentation and its tests use them too.
 extern crate self as recount;
@@ -10,11 +58,13 @@ pub mod aggregate;
 mod background;
 mod clock;
 pub mod event;
+pub mod guide;
 mod id;
 pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod repository;
+pub mod snapshot;
 pub mod store;
 
 pub use aggregate::{Aggregate, EventContext, Root};
@@ -29,3 +79,8 @@ pub use repository::Repository;
 pub use store::Store;
 
 pub use {chrono, serde_json, uuid};
+
+/// The blocks of the README, compiled and run.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

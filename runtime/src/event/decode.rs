@@ -179,6 +179,10 @@ pub type DecodeReason = PayloadError;
 impl DecodeError {
     /// Adds where the event stands.
     #[cold]
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "every result that carries it carries it boxed, to stay small"
+    )]
     pub(crate) fn at(record: &Record<'_>, reason: PayloadError) -> Box<Self> {
         Box::new(Self {
             stream: record.stream_id(),

@@ -1,6 +1,10 @@
 //! Projections: state that is folded from the events of many streams, for reading.
 
+mod projector;
+
 use chrono::{DateTime, Utc};
+
+pub use projector::{Progress, ProjectionError, Projector};
 
 use crate::event::{DecodeError, PayloadError};
 use crate::log::{EventId, Metadata, Position, Record, Selector, StreamId, Version};

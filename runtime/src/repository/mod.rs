@@ -1,13 +1,238 @@
 //! Loading, deciding, saving.
+//!
+//! A command is: load the aggregate, let it decide, append what it decided if nobody else appended meanwhile, else begin
+//! anew. [`Repository::execute`] is that loop; the rest are its parts.
+
+mod error;
+mod execute;
+mod history;
+mod load;
+mod retry;
+mod unit_of_work;
 
 use std::marker::PhantomData;
 
-use crate::Store;
-use crate::aggregate::Apply;
+pub use error::{CreateError, ExecuteError, LoadError, SaveError};
+pub use history::{History, PastEvent};
+pub use retry::RetryPolicy;
+pub use unit_of_work::UnitOfWork;
 
-/// Loads and saves the aggregates of one type.
-#[derive(Debug, Clone)]
+use crate::Store;
+use crate::aggregate::{Apply, Events, IntoEvents, Journal, Root};
+use crate::log::{AppendError, Appended, Batch, Expected, Metadata, StreamId, Version};
+use crate::snapshot::SnapshotPolicy;
+
+/// Loads and saves the aggregates of one type. Cheap to clone, safe to share.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// # impl Counter { fn count(&self, by: i64) -> Counted { Counted { by } } }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::connect("memory:").await?;
+/// let counters = Repository::<Counter>::new(&store);
+/// let id = CounterId::new("c1")?;
+///
+/// counters.execute(&id, |counter| Ok(counter.count(40))).await?;
+/// counters.execute(&id, |counter| Ok(counter.count(2))).await?;
+/// assert_eq!(counters.load(&id).await?.total, 42);
+/// # Ok(()) }
+/// ```
 pub struct Repository<A: Apply> {
     store: Store,
+    metadata: Metadata,
+    retry: RetryPolicy,
+    snapshots: SnapshotPolicy<A>,
     of: PhantomData<fn() -> A>,
+}
+
+impl<A: Apply> Clone for Repository<A> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            metadata: self.metadata.clone(),
+            retry: self.retry,
+            snapshots: self.snapshots.clone(),
+            of: PhantomData,
+        }
+    }
+}
+
+impl<A: Apply> std::fmt::Debug for Repository<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository")
+            .field("category", &A::CATEGORY)
+            .field("store", &self.store)
+            .field("metadata", &self.metadata)
+            .field("retry", &self.retry)
+            .field("snapshots", &self.snapshots)
+            .finish()
+    }
+}
+
+impl<A: Apply> Repository<A> {
+    /// The aggregates of this type in a store; snapshots as the aggregate's attribute says.
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            metadata: Metadata::default(),
+            retry: RetryPolicy::default(),
+            snapshots: SnapshotPolicy::default(),
+            of: PhantomData,
+        }
+    }
+
+    /// The same repository, whose events carry this metadata: set it once for a request, and use what comes back for it.
+    #[must_use]
+    pub fn with_metadata(&self, metadata: Metadata) -> Self {
+        Self {
+            metadata,
+            ..self.clone()
+        }
+    }
+
+    /// The same repository, with another policy for what to do about conflicts and stores that are busy.
+    #[must_use]
+    pub fn with_retry(&self, retry: RetryPolicy) -> Self {
+        Self {
+            retry,
+            ..self.clone()
+        }
+    }
+
+    /// The same repository, with another policy for when to take a snapshot.
+    #[must_use]
+    pub fn with_snapshots(&self, snapshots: SnapshotPolicy<A>) -> Self {
+        Self {
+            snapshots,
+            ..self.clone()
+        }
+    }
+
+    /// The stream that holds the events of an instance.
+    ///
+    /// # Errors
+    /// [`NameError`](crate::log::NameError) when the id's text cannot name one; ids that are derived have checked it.
+    pub fn stream(&self, id: &A::Id) -> Result<StreamId, crate::log::NameError> {
+        use crate::Id as _;
+        Ok(StreamId::new(A::CATEGORY, id.to_stream())?.in_tenant(self.store.tenant().cloned()))
+    }
+
+    /// Stores the first events of an instance.
+    ///
+    /// # Errors
+    /// [`CreateError::AlreadyExists`] when it has events; nothing is written then. The others as
+    /// [`save`](Self::save).
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves all of the events stored or none.
+    pub async fn create(
+        &self,
+        id: &A::Id,
+        events: impl IntoEvents<A>,
+    ) -> Result<Appended, CreateError> {
+        let events = Events::<A>::of(events);
+        let mut journal = self.journal(
+            self.stream(id)?,
+            Version::NONE,
+            chrono::DateTime::UNIX_EPOCH,
+        );
+        let mut state = A::start();
+        for event in events {
+            journal.record(event, |event, context| match &mut state {
+                Some(state) => state.evolve(event, context),
+                None => A::create(event, context).map(|created| state = Some(created)),
+            });
+        }
+        let batch = journal.batch(Batch::new(), Expected::NoStream)?;
+        match self.append(&batch).await {
+            Ok(appended) => {
+                if let Some(state) = &state {
+                    self.snapshot_if_due(id, state, Version::NONE, appended.version());
+                }
+                Ok(appended)
+            }
+            Err(AppendError::Conflict { stream, actual, .. }) => Err(CreateError::AlreadyExists {
+                stream,
+                version: actual,
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stores what was recorded on a root, if nobody appended since it was loaded.
+    ///
+    /// When it fails the root keeps its recorded events and their ids, so it can be saved again: a save whose outcome was
+    /// unknown is then recognised, and never applied twice. A root without recorded events still checks that its stream
+    /// has not moved.
+    ///
+    /// # Errors
+    /// [`SaveError::Record`] when `record` could not accept an event, [`SaveError::Append`] with what the store said:
+    /// a conflict means that the root is stale; load it again and decide again.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves all of the events stored or none, and the root unsaved; saving it again finds out.
+    pub async fn save(&self, root: &mut Root<A>) -> Result<Appended, SaveError> {
+        let stored = Root::journal(root).stored;
+        let batch = Root::journal(root).batch(Batch::new(), Expected::Version(stored))?;
+        let appended = self.append(&batch).await?;
+        Root::journal_mut(root).saved();
+        self.snapshot_if_due(&Root::id(root).clone(), root, stored, appended.version());
+        Ok(appended)
+    }
+
+    /// Whether the instance has any event.
+    ///
+    /// # Errors
+    /// [`LoadError`] when the store cannot be read.
+    pub async fn exists(&self, id: &A::Id) -> Result<bool, LoadError> {
+        Ok(self.store.version(&self.stream(id)?).await? != Version::NONE)
+    }
+
+    /// The events of an instance, typed, from the first; each was read through all upcasts.
+    ///
+    /// # Errors
+    /// [`NameError`](crate::log::NameError) when the id's text cannot name a stream.
+    pub fn history(&self, id: &A::Id) -> Result<History<A>, crate::log::NameError> {
+        Ok(History::new(&self.store, &self.stream(id)?))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn snapshots(&self) -> &SnapshotPolicy<A> {
+        &self.snapshots
+    }
+
+    fn journal(
+        &self,
+        stream: StreamId,
+        stored: Version,
+        recorded_at: chrono::DateTime<chrono::Utc>,
+    ) -> Journal {
+        Journal::new(
+            stream,
+            stored,
+            recorded_at,
+            self.metadata.clone(),
+            self.store.sources().clone(),
+        )
+    }
+
+    /// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
+    async fn append(&self, batch: &Batch) -> Result<Appended, AppendError> {
+        let mut tries = self.retry.tries();
+        loop {
+            match self.store.append_encoded(batch.clone()).await {
+                Err(error) if error.is_transient() && tries.again().await => {
+                    tracing::debug!(%error, "append failed, trying again with the same events");
+                }
+                outcome => return outcome,
+            }
+        }
+    }
 }

@@ -82,20 +82,42 @@ pub struct StoredSnapshot {
     pub state: Vec<u8>,
 }
 
+/// Which projection a checkpoint belongs to: its name, and the code that it was made by.
+///
+/// Two releases of a projection keep their checkpoints side by side, so that a new one can be built while the old one runs.
+///
+/// ```
+/// use recount::store::ProjectionKey;
+///
+/// let key = ProjectionKey { name: "account-balances", fingerprint: 7 };
+/// assert_eq!(key.to_string(), "account-balances#0000000000000007");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProjectionKey<'a> {
+    /// The projection's name.
+    pub name: &'a str,
+    /// The shape of its code and events.
+    pub fingerprint: u64,
+}
+
+impl fmt::Display for ProjectionKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{:016x}", self.name, self.fingerprint)
+    }
+}
+
 /// How far a projection got, and its state when the store keeps it.
 ///
 /// ```
 /// use recount::{log::Position, store::Checkpoint};
 ///
-/// let checkpoint = Checkpoint { position: Position(10), fingerprint: 7, state: None };
+/// let checkpoint = Checkpoint { position: Position(10), state: None };
 /// assert!(checkpoint.state.is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The position up to which all events are handled.
     pub position: Position,
-    /// The shape of the projection; one of another shape is rebuilt.
-    pub fingerprint: u64,
     /// The state as JSON, for projections that the store keeps.
     pub state: Option<Vec<u8>>,
 }
@@ -188,7 +210,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     fn checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>>;
 
     /// Saves position and state in one transaction, if the projection still stands where the caller thinks.
@@ -196,7 +218,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
         expected: Option<Position>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<(), CheckpointError>>;

@@ -71,6 +71,10 @@ pub enum ConnectError {
 }
 
 /// Opens the store that `url` names.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(clippy::unused_async, reason = "only files take time to open")
+)]
 pub(super) async fn connect(url: &str) -> Result<Store, ConnectError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Store::new(memory::MemoryBackend::new())),

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, RwLock};
 
-use super::{Backend, BoxFuture, Checkpoint, CheckpointError, StoreError, StoredSnapshot};
+use super::{
+    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+};
 use crate::log::{
     AppendError, Appended, Batch, Direction, EventId, Kind, NewEvent, Page, Position, Query,
     ReadError, Row, Stats, StreamId, StreamVersion, TenantId, Version,
@@ -388,24 +390,24 @@ impl Backend for MemoryBackend {
     fn checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
         ready(Ok(self
             .reading()
             .checkpoints
-            .get(&(tenant.cloned(), projection.to_owned()))
+            .get(&(tenant.cloned(), projection.to_string()))
             .cloned()))
     }
 
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
         expected: Option<Position>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<(), CheckpointError>> {
         let mut log = self.writing();
-        let key = (tenant.cloned(), projection.to_owned());
+        let key = (tenant.cloned(), projection.to_string());
         let actual = log
             .checkpoints
             .get(&key)
@@ -414,7 +416,7 @@ impl Backend for MemoryBackend {
             && expected != actual
         {
             return ready(Err(CheckpointError::Moved {
-                projection: projection.to_owned(),
+                projection: projection.to_string(),
                 expected,
                 actual,
             }));

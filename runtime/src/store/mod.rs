@@ -10,7 +10,8 @@ pub mod sqlite;
 use std::sync::Arc;
 
 pub use backend::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, StoreError, StoredSnapshot,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
+    StoredSnapshot,
 };
 pub use connect::ConnectError;
 pub use reader::Reader;
@@ -223,7 +224,7 @@ impl Store {
             match self.bind(&stream) {
                 Ok(stream) => query.stream = Some(stream),
                 Err((stream, tenant)) => {
-                    refused = Some(ReadError::OutsideTenant { stream, tenant })
+                    refused = Some(ReadError::OutsideTenant { stream, tenant });
                 }
             }
         }

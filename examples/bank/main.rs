@@ -1,0 +1,349 @@
+//! A bank and its orders: commands and their refusals, projections, time travel, and a transfer in one unit of work.
+//!
+//! Run it with `cargo run --example bank`, or on a file of your own with `-- --store sqlite:bank.db`.
+
+mod account;
+mod money;
+mod order;
+#[path = "../support/mod.rs"]
+mod support;
+mod views;
+
+use account::{AccountError, AccountId, BankAccount};
+use money::Cents;
+use order::{Address, Item, Order, OrderError, OrderId, Status};
+use recount::prelude::*;
+use recount::projection::Projector;
+use recount::repository::ExecuteError;
+use views::{AccountBalances, OrderStatus};
+
+type AnyError = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), AnyError> {
+    let store = support::open_store("bank").await?;
+    let bank = Bank::open(&store).await?;
+
+    bank.account().await?;
+    bank.order().await?;
+    let (balances, orders) = bank.queries().await?;
+    bank.time_travel().await?;
+    bank.replay(balances, orders).await?;
+    bank.statistics().await?;
+    bank.history().await?;
+    bank.refusals().await?;
+    bank.transfer().await?;
+
+    store.close().await?;
+    Ok(())
+}
+
+/// The repositories, and the ids that this program plays with.
+struct Bank {
+    store: Store,
+    accounts: Repository<BankAccount>,
+    orders: Repository<Order>,
+    john: AccountId,
+    jane: AccountId,
+    order: OrderId,
+}
+
+impl Bank {
+    async fn open(store: &Store) -> Result<Self, AnyError> {
+        Ok(Self {
+            store: store.clone(),
+            accounts: Repository::new(store),
+            orders: Repository::new(store),
+            john: AccountId::new("account_001")?,
+            jane: AccountId::new("account_002")?,
+            order: OrderId::new("order_001")?,
+        })
+    }
+
+    /// Opens the account and moves some money, once.
+    async fn account(&self) -> Result<(), AnyError> {
+        println!("--- Bank account ---");
+        if !self.accounts.exists(&self.john).await? {
+            self.accounts
+                .create(&self.john, BankAccount::open("John Doe", Cents(1000_00)))
+                .await?;
+            self.accounts
+                .execute(&self.john, |account| {
+                    account.deposit(Cents(500_00), "Salary deposit")
+                })
+                .await?;
+            self.accounts
+                .execute(&self.john, |account| {
+                    account.withdraw(Cents(200_00), "ATM withdrawal")
+                })
+                .await?;
+            self.accounts
+                .execute(&self.john, |account| {
+                    account.deposit(Cents(300_00), "Bonus")
+                })
+                .await?;
+        }
+        let account = self.accounts.load(&self.john).await?;
+        println!(
+            "{}: {}, balance {}, version {}\n",
+            self.john,
+            account.holder,
+            account.balance,
+            Root::version(&account)
+        );
+        Ok(())
+    }
+
+    /// Places, confirms and ships the order, once.
+    async fn order(&self) -> Result<(), AnyError> {
+        println!("--- Order ---");
+        if !self.orders.exists(&self.order).await? {
+            let items = vec![
+                Item {
+                    item_id: "item1".into(),
+                    quantity: 2,
+                    price: Cents(25_00),
+                },
+                Item {
+                    item_id: "item2".into(),
+                    quantity: 1,
+                    price: Cents(50_00),
+                },
+            ];
+            let address = Address {
+                street: "123 Main St".into(),
+                city: "Anytown".into(),
+                zip: "12345".into(),
+            };
+            self.orders
+                .create(&self.order, Order::place("customer_123", items, address)?)
+                .await?;
+            self.orders.execute(&self.order, Order::confirm).await?;
+            self.orders
+                .execute(&self.order, |order| order.ship("TRACK123"))
+                .await?;
+        }
+        let order = self.orders.load(&self.order).await?;
+        println!(
+            "{}: {}, total {}, version {}\n",
+            self.order,
+            order.status,
+            order.total_amount,
+            Root::version(&order)
+        );
+        Ok(())
+    }
+
+    /// Asks the projections, whose state is kept in the store.
+    async fn queries(
+        &self,
+    ) -> Result<(Projector<AccountBalances>, Projector<OrderStatus>), AnyError> {
+        println!("--- Projections ---");
+        let mut balances = Projector::<AccountBalances>::stored(&self.store).await?;
+        let mut orders = Projector::<OrderStatus>::stored(&self.store).await?;
+        let handled = balances.catch_up().await?.events + orders.catch_up().await?.events;
+        println!("Caught up with {handled} new events.");
+        for (id, account) in balances.all() {
+            println!(
+                "{id}: {}, {}, active: {}",
+                account.account_holder, account.balance, account.is_active
+            );
+        }
+        for (id, order) in orders.by_customer("customer_123") {
+            println!(
+                "customer_123 has {id}: {}, {}",
+                order.total_amount, order.status
+            );
+        }
+        let shipped: Vec<&str> = orders
+            .by_status(Status::Shipped)
+            .map(|(id, _)| id)
+            .collect();
+        println!("Shipped: {}\n", shipped.join(", "));
+        Ok((balances, orders))
+    }
+
+    /// Looks at the account as it was.
+    async fn time_travel(&self) -> Result<(), AnyError> {
+        println!("--- Time travel ---");
+        for version in 1..=5 {
+            let then = self.accounts.load_at(&self.john, Version(version)).await?;
+            println!("At version {version} the balance was {}.", then.balance);
+        }
+        let created_at = self.accounts.load(&self.john).await?.created_at;
+        let then = self.accounts.load_as_of(&self.john, created_at).await?;
+        println!("When it was created it belonged to {}.", then.holder);
+        let before = self
+            .accounts
+            .load_as_of(&self.john, created_at - chrono::TimeDelta::seconds(10))
+            .await;
+        println!(
+            "Ten seconds before: {}.\n",
+            before.map_or_else(|error| error.to_string(), |then| then.holder.clone())
+        );
+        Ok(())
+    }
+
+    /// Rebuilds both projections from the first event.
+    async fn replay(
+        &self,
+        mut balances: Projector<AccountBalances>,
+        mut orders: Projector<OrderStatus>,
+    ) -> Result<(), AnyError> {
+        println!("--- Replay ---");
+        let before = balances.of(self.john.as_str()).cloned();
+        let replayed = balances.rebuild().await?.events + orders.rebuild().await?.events;
+        println!("Replayed {replayed} events into 2 projections.");
+        let same = balances.of(self.john.as_str()) == before.as_ref()
+            && orders.of(self.order.as_str()).is_some();
+        println!("The balances are the same as before: {same}\n");
+        Ok(())
+    }
+
+    async fn statistics(&self) -> Result<(), AnyError> {
+        println!("--- Statistics ---");
+        let stats = self.store.stats().await?;
+        println!("{} events in {} streams:", stats.events, stats.streams);
+        for (name, count) in &stats.events_by_name {
+            println!("  {name}: {count}");
+        }
+        println!();
+        Ok(())
+    }
+
+    async fn history(&self) -> Result<(), AnyError> {
+        println!("--- History of {} ---", self.john);
+        let mut history = self.accounts.history(&self.john)?;
+        while let Some(past) = history.next().await? {
+            println!("v{} {:?}", past.at.version, past.event);
+        }
+        println!();
+        Ok(())
+    }
+
+    /// Each rule refuses what breaks it, with an error of its own type; nothing is stored.
+    async fn refusals(&self) -> Result<(), AnyError> {
+        println!("--- Refusals ---");
+        let john = |refused: Result<_, ExecuteError<AccountError>>| {
+            refused.err().and_then(ExecuteError::rejection)
+        };
+        let order = |refused: Result<_, ExecuteError<OrderError>>| {
+            refused.err().and_then(ExecuteError::rejection)
+        };
+        let show = |what: &str, why: Option<String>| {
+            println!("{what}: {}", why.unwrap_or_else(|| "accepted".into()))
+        };
+
+        let refused = self
+            .accounts
+            .execute(&self.john, |account| account.deposit(Cents(0), "Nothing"))
+            .await;
+        show(
+            "Deposit of nothing",
+            john(refused).map(|error| error.to_string()),
+        );
+        let refused = self
+            .accounts
+            .execute(&self.john, |account| account.withdraw(Cents(-1), "Less"))
+            .await;
+        show(
+            "Withdrawal of less than nothing",
+            john(refused).map(|error| error.to_string()),
+        );
+        let refused = self
+            .accounts
+            .execute(&self.john, |account| {
+                account.withdraw(Cents(1_000_000_00), "All")
+            })
+            .await;
+        show(
+            "Withdrawal of a million",
+            john(refused).map(|error| error.to_string()),
+        );
+        let refused = self
+            .accounts
+            .create(&self.john, BankAccount::open("Somebody Else", Cents(0)))
+            .await;
+        show(
+            "Second account of that id",
+            refused.err().map(|error| error.to_string()),
+        );
+
+        // What a closed account refuses is tried on a copy that is never saved.
+        let mut closed = self.accounts.load(&self.john).await?;
+        closed.record(closed.close()?);
+        show(
+            "Deposit to a closed account",
+            closed
+                .deposit(Cents(1), "")
+                .err()
+                .map(|error| error.to_string()),
+        );
+        show(
+            "Withdrawal from a closed account",
+            closed
+                .withdraw(Cents(1), "")
+                .err()
+                .map(|error| error.to_string()),
+        );
+        show(
+            "Closing it again",
+            closed.close().err().map(|error| error.to_string()),
+        );
+
+        let refused = self.orders.execute(&self.order, Order::confirm).await;
+        show(
+            "Confirming a shipped order",
+            order(refused).map(|error| error.to_string()),
+        );
+        let refused = self
+            .orders
+            .execute(&self.order, |order| order.ship("TRACK124"))
+            .await;
+        show(
+            "Shipping it again",
+            order(refused).map(|error| error.to_string()),
+        );
+        let mut delivered = self.orders.load(&self.order).await?;
+        delivered.record(delivered.deliver()?);
+        show(
+            "Delivering it twice",
+            delivered.deliver().err().map(|error| error.to_string()),
+        );
+        show(
+            "Cancelling it then",
+            delivered
+                .cancel("Too late")
+                .err()
+                .map(|error| error.to_string()),
+        );
+        println!();
+        Ok(())
+    }
+
+    /// Moves money between two accounts: both are saved, or neither.
+    async fn transfer(&self) -> Result<(), AnyError> {
+        println!("--- Transfer ---");
+        if self.accounts.exists(&self.jane).await? {
+            println!("Was made in an earlier run.");
+        } else {
+            self.accounts
+                .create(&self.jane, BankAccount::open("Jane Roe", Cents(0)))
+                .await?;
+            let mut from = self.accounts.load(&self.john).await?;
+            let mut to = self.accounts.load(&self.jane).await?;
+            from.record(from.withdraw(Cents(250_00), "Transfer to account_002")?);
+            to.record(to.deposit(Cents(250_00), "Transfer from account_001")?);
+            self.store
+                .unit_of_work()
+                .save(&mut from)
+                .save(&mut to)
+                .commit()
+                .await?;
+        }
+        for id in [&self.john, &self.jane] {
+            println!("{id}: {}", self.accounts.load(id).await?.balance);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,33 @@
+//! The speed that this crate promises, measured against hand-written code that does the same work in the same run.
+//!
+//! `cargo bench --bench budget` runs everything; a part of a name selects: `cargo bench --bench budget -- replay`.
+//! Floor and ours take turns, and each round gives one ratio, so that a machine that slows down slows both.
+
+mod append;
+mod bank;
+mod compile_time;
+mod paired;
+mod read;
+mod replay;
+
+fn main() {
+    // `cargo test --benches` and `cargo bench` pass flags of their own; anything else selects by name.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let selected = |name: &str| {
+        wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()))
+    };
+    paired::header();
+    for (name, run) in [
+        ("replay", replay::run as fn()),
+        ("append", append::run),
+        ("read", read::run),
+        ("compile-time", compile_time::run),
+    ] {
+        if selected(name) {
+            run();
+        }
+    }
+}

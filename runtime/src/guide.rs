@@ -1,0 +1,4 @@
+//! Guides: longer than an item's documentation, and tested like it.
+
+#[doc = include_str!("../docs/evolving-events.md")]
+pub mod evolving_events {}

@@ -1,0 +1,360 @@
+//! Keeping a projection up to date.
+
+use std::ops::Deref;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Projection;
+use crate::Store;
+use crate::event::DecodeError;
+use crate::log::{Position, Query, ReadError};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError};
+
+/// A projection and how far it got: reads the events that it handles, page by page, and folds them.
+///
+/// Its state lives in memory, or in the store together with its checkpoint, saved in one transaction: each event then
+/// counts exactly once, whatever crashes in between and however many processes run it. Derefs to the state.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// use recount::projection::Projector;
+///
+/// #[derive(Debug, Default, Serialize, Deserialize)]
+/// pub struct Total { sum: i64 }
+///
+/// #[projection(name = "total", of(Counter))]
+/// impl Total {
+///     fn counted(&mut self, event: Counted) { self.sum += event.by; }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::connect("memory:").await?;
+/// Repository::<Counter>::new(&store).create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+///
+/// let mut total = Projector::<Total>::stored(&store).await?;
+/// assert_eq!(total.catch_up().await?.events, 1);
+/// assert_eq!((total.sum, total.position()), (42, Position(1)));
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Projector<P> {
+    store: Store,
+    state: P,
+    position: Position,
+    home: Home<P>,
+    /// The state may be ahead of the position: a page was handled and not yet saved when something ended the call.
+    ahead: bool,
+}
+
+/// Where the state lives.
+enum Home<P> {
+    Memory {
+        new: fn() -> P,
+    },
+    Store {
+        new: fn() -> P,
+        encode: fn(&P) -> serde_json::Result<Vec<u8>>,
+        decode: fn(&[u8]) -> serde_json::Result<P>,
+    },
+}
+
+impl<P> std::fmt::Debug for Home<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Memory { .. } => "memory",
+            Self::Store { .. } => "store",
+        })
+    }
+}
+
+/// What a catch-up or a rebuild did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many stored events were handled.
+    pub events: u64,
+    /// The position up to which everything is handled.
+    pub position: Position,
+}
+
+/// Why a projection could not go on. It stands where it stood, and can be caught up again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProjectionError {
+    /// An event cannot be read.
+    #[error("projection {projection} stopped: {source}")]
+    Decode {
+        /// The projection's name.
+        projection: &'static str,
+        /// The event, and why it cannot be read.
+        source: Box<DecodeError>,
+    },
+    /// The log could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The state could not be written as JSON, or what is stored is not such a state.
+    #[error("the state of projection {projection} cannot be stored or read: {source}")]
+    State {
+        /// The projection's name.
+        projection: &'static str,
+        /// What serde said.
+        source: serde_json::Error,
+    },
+    /// The checkpoint could not be read or saved.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<P: Projection + Default> Projector<P> {
+    /// A projection that begins at the first event whenever the process does.
+    pub fn in_memory(store: &Store) -> Self {
+        Self::at_start(store, Home::Memory { new: P::default })
+    }
+}
+
+impl<P: Projection + Default + Serialize + DeserializeOwned> Projector<P> {
+    /// A projection whose state and checkpoint are kept in the store, under its name and the handle's tenant.
+    ///
+    /// When its code has changed since (its [fingerprint](Projection::FINGERPRINT)) it begins at the first event again;
+    /// the state that the old code keeps stays untouched beside it.
+    ///
+    /// # Errors
+    /// [`ProjectionError`] when what is stored cannot be read.
+    pub async fn stored(store: &Store) -> Result<Self, ProjectionError> {
+        let home = Home::Store {
+            new: P::default,
+            encode: |state| serde_json::to_vec(state),
+            decode: |bytes| serde_json::from_slice(bytes),
+        };
+        let mut projector = Self::at_start(store, home);
+        projector.reload().await?;
+        Ok(projector)
+    }
+}
+
+impl<P: Projection> Projector<P> {
+    fn at_start(store: &Store, home: Home<P>) -> Self {
+        let (Home::Memory { new } | Home::Store { new, .. }) = home;
+        Self {
+            store: store.clone(),
+            state: new(),
+            position: Position::START,
+            home,
+            ahead: false,
+        }
+    }
+
+    /// Handles all events that were stored since, up to the end of the log.
+    ///
+    /// # Errors
+    /// [`ProjectionError`]; the state is then that of [`position`](Self::position), and the next call goes on from there.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves state and position in step; the next call goes on from there.
+    pub async fn catch_up(&mut self) -> Result<Progress, ProjectionError> {
+        let mut events = 0;
+        loop {
+            match self.advance().await? {
+                Advance::Page(handled) => events += handled,
+                Advance::Moved => self.reload().await?,
+                Advance::End => {
+                    return Ok(Progress {
+                        events,
+                        position: self.position,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Forgets the state and handles all events from the first. A stored state is replaced at the end, in one step, so
+    /// other readers of it see the old one until then.
+    ///
+    /// # Errors
+    /// [`ProjectionError`]; the state is then the old one.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the old state.
+    pub async fn rebuild(&mut self) -> Result<Progress, ProjectionError> {
+        let (Home::Memory { new } | Home::Store { new, .. }) = self.home;
+        // Built beside the old one, in memory; a stored state is written once, at the end.
+        let mut fresh = Self::at_start(&self.store, Home::Memory { new });
+        let mut events = 0;
+        while let Advance::Page(handled) = fresh.advance().await? {
+            events += handled;
+        }
+        if let Some(checkpoint) = self.checkpoint_of(&fresh.state, fresh.position)? {
+            match self.save(None, checkpoint).await {
+                Ok(()) | Err(CheckpointError::Moved { .. }) => {}
+                Err(CheckpointError::Store(error)) => return Err(error.into()),
+            }
+        }
+        self.state = fresh.state;
+        self.position = fresh.position;
+        self.ahead = false;
+        Ok(Progress {
+            events,
+            position: self.position,
+        })
+    }
+
+    /// The position up to which all events are handled.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How far the end of the log is ahead, in positions: at least as many as there are events to handle.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the store cannot be read.
+    pub async fn lag(&self) -> Result<u64, ReadError> {
+        Ok(self.store.head().await?.0.saturating_sub(self.position.0))
+    }
+
+    /// The state, without the projector.
+    pub fn into_state(self) -> P {
+        self.state
+    }
+
+    /// Handles one page, or moves to the end of the log when no event is left.
+    async fn advance(&mut self) -> Result<Advance, ProjectionError> {
+        if self.ahead {
+            self.reload().await?;
+        }
+        let before = self.position;
+        // Taken first: an event that is appended after this is behind it, and waits for the next step.
+        let head = self.store.head().await?;
+        if head <= before {
+            return Ok(Advance::End);
+        }
+        let mut reader = self.store.read(
+            Query::all()
+                .any_of(P::selectors())
+                .after(before)
+                .up_to(head),
+        );
+        let Some(page) = reader.next_page().await? else {
+            return self.moved_to(before, head, 0).await;
+        };
+        // From here to the end of the loop nothing waits, so memory's state and position move in step.
+        let in_memory = matches!(self.home, Home::Memory { .. });
+        self.ahead = !in_memory;
+        let mut last = before;
+        for record in page.iter() {
+            self.state
+                .handle(&record)
+                .map_err(|source| ProjectionError::Decode {
+                    projection: P::NAME,
+                    source,
+                })?;
+            last = record.position();
+            if in_memory {
+                self.position = last;
+            }
+        }
+        let (events, to) = (page.len() as u64, if page.is_last() { head } else { last });
+        self.moved_to(before, to, events).await
+    }
+
+    /// Saves where the state stands now, if the store keeps it.
+    async fn moved_to(
+        &mut self,
+        before: Position,
+        to: Position,
+        events: u64,
+    ) -> Result<Advance, ProjectionError> {
+        if let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+            match self.save(Some(before), checkpoint).await {
+                Ok(()) => self.ahead = false,
+                Err(CheckpointError::Moved { .. }) => return Ok(Advance::Moved),
+                Err(CheckpointError::Store(error)) => return Err(error.into()),
+            }
+        }
+        self.position = to;
+        Ok(Advance::Page(events))
+    }
+
+    fn checkpoint_of(
+        &self,
+        state: &P,
+        position: Position,
+    ) -> Result<Option<Checkpoint>, ProjectionError> {
+        let Home::Store { encode, .. } = &self.home else {
+            return Ok(None);
+        };
+        let state = encode(state).map_err(|source| ProjectionError::State {
+            projection: P::NAME,
+            source,
+        })?;
+        Ok(Some(Checkpoint {
+            position,
+            state: Some(state),
+        }))
+    }
+
+    async fn save(
+        &self,
+        expected: Option<Position>,
+        checkpoint: Checkpoint,
+    ) -> Result<(), CheckpointError> {
+        self.store
+            .backend()
+            .save_checkpoint(self.store.tenant(), Self::key(), expected, checkpoint)
+            .await
+    }
+
+    /// Takes state and position from the store.
+    async fn reload(&mut self) -> Result<(), ProjectionError> {
+        let Home::Store { new, decode, .. } = self.home else {
+            return Ok(());
+        };
+        let stored = self
+            .store
+            .backend()
+            .checkpoint(self.store.tenant(), Self::key())
+            .await?;
+        (self.state, self.position) = match stored {
+            Some(Checkpoint {
+                position,
+                state: Some(state),
+            }) => {
+                let state = decode(&state).map_err(|source| ProjectionError::State {
+                    projection: P::NAME,
+                    source,
+                })?;
+                (state, position)
+            }
+            _ => (new(), Position::START),
+        };
+        self.ahead = false;
+        Ok(())
+    }
+
+    fn key() -> ProjectionKey<'static> {
+        ProjectionKey {
+            name: P::NAME,
+            fingerprint: P::FINGERPRINT,
+        }
+    }
+}
+
+/// What one step did.
+enum Advance {
+    Page(u64),
+    /// Another process moved the checkpoint.
+    Moved,
+    End,
+}
+
+impl<P> Deref for Projector<P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        &self.state
+    }
+}

@@ -1,0 +1,178 @@
+//! From a stream to a state: now, at a version, as of a time.
+
+use chrono::{DateTime, Utc};
+
+use super::{LoadError, Repository};
+use crate::aggregate::{Apply, Root};
+use crate::event::{DecodeError, PayloadError};
+use crate::log::{Query, Record, StreamId, Version};
+use crate::snapshot;
+
+/// How far a fold got.
+pub(super) struct Folded<A> {
+    pub(super) state: Option<A>,
+    pub(super) version: Version,
+    pub(super) recorded_at: DateTime<Utc>,
+}
+
+impl<A: Apply> Folded<A> {
+    fn from_start() -> Self {
+        Self {
+            state: A::start(),
+            version: Version::NONE,
+            recorded_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Folds the stream's next event; one that does not follow is an error, for a hole means that the store is damaged.
+    fn fold(&mut self, record: &Record<'_>) -> Result<(), Box<DecodeError>> {
+        let expected = self.version.next();
+        if record.version() != expected {
+            return Err(DecodeError::at(record, PayloadError::Gap { expected }));
+        }
+        A::replay(&mut self.state, record)?;
+        self.version = record.version();
+        self.recorded_at = record.recorded_at();
+        Ok(())
+    }
+}
+
+impl<A: Apply> Repository<A> {
+    /// The aggregate as it is now.
+    ///
+    /// # Errors
+    /// [`LoadError::NotFound`] when there is no event, [`LoadError::Decode`] when one cannot be read or folded.
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn load(&self, id: &A::Id) -> Result<Root<A>, LoadError> {
+        let stream = self.stream(id)?;
+        let folded = self.fold(&stream, None).await?;
+        self.root(id, stream, folded)
+    }
+
+    /// The aggregate as it was when it had this version.
+    ///
+    /// # Errors
+    /// [`LoadError::BeyondEnd`] when the stream has not reached it; [`LoadError::NotFound`] when there is no event, and
+    /// for version 0. The rest as [`load`](Self::load).
+    pub async fn load_at(&self, id: &A::Id, version: Version) -> Result<Root<A>, LoadError> {
+        let stream = self.stream(id)?;
+        if version == Version::NONE {
+            return Err(LoadError::NotFound { stream });
+        }
+        let folded = self.fold(&stream, Some(version)).await?;
+        if folded.version != Version::NONE && folded.version < version {
+            return Err(LoadError::BeyondEnd {
+                stream,
+                asked: version,
+                last: folded.version,
+            });
+        }
+        self.root(id, stream, folded)
+    }
+
+    /// The aggregate as it was at a time: the events before the first one that was recorded later.
+    ///
+    /// # Errors
+    /// [`LoadError::NotFound`] when no event was recorded by then. The rest as [`load`](Self::load).
+    pub async fn load_as_of(&self, id: &A::Id, time: DateTime<Utc>) -> Result<Root<A>, LoadError> {
+        let stream = self.stream(id)?;
+        let mut folded = Folded::from_start();
+        let mut reader = self.store.read(Query::stream(&stream));
+        'pages: while let Some(page) = reader.next_page().await? {
+            for record in page.iter() {
+                if record.recorded_at() > time {
+                    break 'pages;
+                }
+                folded.fold(&record)?;
+            }
+        }
+        self.root(id, stream, folded)
+    }
+
+    /// Folds a stream up to a version or its end, from a snapshot where one can be used.
+    pub(super) async fn fold(
+        &self,
+        stream: &StreamId,
+        to: Option<Version>,
+    ) -> Result<Folded<A>, LoadError> {
+        if self.snapshots.is_on()
+            && let Some((version, state)) = snapshot::find::<A>(&self.store, stream, to).await
+            && let Some(folded) = self.fold_on(stream, version, state, to).await?
+        {
+            return Ok(folded);
+        }
+        let mut folded = Folded::from_start();
+        self.fold_from(stream, Version::NONE, &mut folded, to)
+            .await?;
+        Ok(folded)
+    }
+
+    /// Folds what follows a snapshot; `None` when the stream does not hold the version that it was taken at.
+    async fn fold_on(
+        &self,
+        stream: &StreamId,
+        version: Version,
+        state: A,
+        to: Option<Version>,
+    ) -> Result<Option<Folded<A>>, LoadError> {
+        // The read begins with the event that the snapshot was taken at: it tells that the log has it, and its time.
+        let before = Version(version.0.saturating_sub(1));
+        let mut folded = Folded {
+            state: Some(state),
+            version: before,
+            recorded_at: DateTime::UNIX_EPOCH,
+        };
+        let mut reader = self.store.read(bounded(stream, version, to));
+        while let Some(page) = reader.next_page().await? {
+            for record in page.iter() {
+                if folded.version == before {
+                    if record.version() != version {
+                        return Ok(None);
+                    }
+                    folded.version = version;
+                    folded.recorded_at = record.recorded_at();
+                } else {
+                    folded.fold(&record)?;
+                }
+            }
+        }
+        Ok((folded.version != before).then_some(folded))
+    }
+
+    async fn fold_from(
+        &self,
+        stream: &StreamId,
+        from: Version,
+        folded: &mut Folded<A>,
+        to: Option<Version>,
+    ) -> Result<(), LoadError> {
+        let mut reader = self.store.read(bounded(stream, from, to));
+        while let Some(page) = reader.next_page().await? {
+            for record in page.iter() {
+                folded.fold(&record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn root(&self, id: &A::Id, stream: StreamId, folded: Folded<A>) -> Result<Root<A>, LoadError> {
+        match folded.state {
+            Some(state) if folded.version != Version::NONE => Ok(Root::new(
+                id.clone(),
+                state,
+                self.journal(stream, folded.version, folded.recorded_at),
+            )),
+            _ => Err(LoadError::NotFound { stream }),
+        }
+    }
+}
+
+fn bounded(stream: &StreamId, from: Version, to: Option<Version>) -> Query {
+    let query = Query::stream(stream).from_version(from);
+    match to {
+        Some(to) => query.to_version(to),
+        None => query,
+    }
+}

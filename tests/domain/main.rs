@@ -1,0 +1,9 @@
+//! What a domain relies on, on every store: the repository, snapshots, projections, units of work.
+
+mod bank;
+mod errors;
+mod projections;
+mod repository;
+mod snapshots;
+mod stores;
+mod units_of_work;

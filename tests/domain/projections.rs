@@ -1,0 +1,169 @@
+//! Each event counts once, whatever stops in between.
+
+use std::collections::BTreeMap;
+
+use recount::log::{Expected, NewEvent, Query};
+use recount::prelude::*;
+use recount::projection::{ProjectionError, Projector};
+
+use crate::bank::{Account, Deposited, Meter, Withdrawn, id, meter};
+use crate::stores::every_store;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Balances {
+    by_account: BTreeMap<String, i64>,
+    handled: u64,
+}
+
+#[projection(name = "balances", of(Account))]
+impl Balances {
+    fn deposited(&mut self, event: Deposited, at: &Envelope) {
+        *self
+            .by_account
+            .entry(at.stream.id().to_owned())
+            .or_default() += event.amount;
+        self.handled += 1;
+    }
+
+    fn withdrawn(&mut self, event: &Withdrawn, at: &Envelope) {
+        *self
+            .by_account
+            .entry(at.stream.id().to_owned())
+            .or_default() -= event.amount;
+        self.handled += 1;
+    }
+}
+
+/// Of two aggregates whose events have the same stored name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Both {
+    accounts: i64,
+    meters: i64,
+}
+
+#[projection(name = "both", of(Account, Meter))]
+impl Both {
+    fn account(&mut self, event: Deposited) {
+        self.accounts += event.amount;
+    }
+
+    fn meter(&mut self, event: meter::Deposited) {
+        self.meters += event.amount;
+    }
+}
+
+async fn deposits(store: &Store, name: &str, count: i64) {
+    let accounts = Repository::<Account>::new(store);
+    if !accounts.exists(&id(name)).await.unwrap() {
+        accounts
+            .create(&id(name), Account::open(name))
+            .await
+            .unwrap();
+    }
+    accounts
+        .execute(&id(name), |account| {
+            Ok((0..count).map(|_| account.deposit(1)).collect::<Vec<_>>())
+        })
+        .await
+        .unwrap();
+}
+
+every_store! {
+    async fn in_memory_it_catches_up_and_goes_on(store: Store) {
+        deposits(&store, "a", 3).await;
+        let mut balances = Projector::<Balances>::in_memory(&store);
+        assert!(balances.lag().await.unwrap() >= 3);
+        assert_eq!(balances.catch_up().await.unwrap().events, 3);
+        assert_eq!(balances.lag().await.unwrap(), 0);
+        deposits(&store, "b", 2).await;
+        let progress = balances.catch_up().await.unwrap();
+        assert_eq!((progress.events, progress.position), (2, store.head().await.unwrap()));
+        assert_eq!(balances.by_account, BTreeMap::from([("a".into(), 3), ("b".into(), 2)]));
+        assert_eq!(balances.catch_up().await.unwrap().events, 0);
+    }
+
+    async fn kept_in_the_store_it_goes_on_where_another_process_stopped(store: Store) {
+        deposits(&store, "a", 3).await;
+        let mut first = Projector::<Balances>::stored(&store).await.unwrap();
+        first.catch_up().await.unwrap();
+        deposits(&store, "a", 2).await;
+        let mut second = Projector::<Balances>::stored(&store).await.unwrap();
+        assert_eq!((second.by_account["a"], second.handled), (3, 3));
+        assert_eq!(second.catch_up().await.unwrap().events, 2);
+        // The first one finds that the checkpoint has moved, and takes the state from the store.
+        deposits(&store, "a", 1).await;
+        first.catch_up().await.unwrap();
+        assert_eq!((first.by_account["a"], first.handled), (6, 6));
+    }
+
+    async fn two_that_run_at_once_count_each_event_once(store: Store) {
+        let runners: Vec<_> = (0..4).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
+                for _ in 0..20 {
+                    balances.catch_up().await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            })
+        }).collect();
+        for _ in 0..20 {
+            deposits(&store, "a", 5).await;
+        }
+        for runner in runners {
+            runner.await.unwrap();
+        }
+        let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
+        balances.catch_up().await.unwrap();
+        assert_eq!((balances.by_account["a"], balances.handled), (100, 100));
+    }
+
+    async fn events_of_the_same_name_in_two_aggregates_are_never_taken_for_each_other(store: Store) {
+        deposits(&store, "a", 3).await;
+        let meters = Repository::<Meter>::new(&store);
+        meters.execute(&id("a"), |_| Ok(meter::Deposited { amount: 100 })).await.unwrap();
+        let mut both = Projector::<Both>::in_memory(&store);
+        assert_eq!(both.catch_up().await.unwrap().events, 4);
+        assert_eq!(*both, Both { accounts: 3, meters: 100 });
+        let mut balances = Projector::<Balances>::in_memory(&store);
+        assert_eq!(balances.catch_up().await.unwrap().events, 3);
+    }
+
+    async fn a_rebuild_gives_the_same_state_and_counts_all_events(store: Store) {
+        deposits(&store, "a", 7).await;
+        let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
+        balances.catch_up().await.unwrap();
+        let before = (*balances).clone();
+        assert_eq!(balances.rebuild().await.unwrap().events, 7);
+        assert_eq!(*balances, before);
+        deposits(&store, "a", 1).await;
+        assert_eq!(balances.catch_up().await.unwrap().events, 1);
+        assert_eq!(Projector::<Balances>::stored(&store).await.unwrap().by_account["a"], 8);
+    }
+
+    async fn more_than_a_page_is_handled_once(store: Store) {
+        for _ in 0..5 {
+            deposits(&store, "a", 700).await;
+        }
+        let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
+        assert_eq!(balances.catch_up().await.unwrap().events, 3500);
+        assert_eq!((balances.by_account["a"], balances.handled), (3500, 3500));
+    }
+
+    async fn an_event_that_cannot_be_read_stops_it_before_that_event_each_time(store: Store) {
+        deposits(&store, "a", 3).await;
+        let stream = Repository::<Account>::new(&store).stream(&id("a")).unwrap();
+        let damaged = NewEvent::json("Deposited", 1, &"no amount").unwrap();
+        let at = store.append(&stream, Expected::Any, [damaged]).await.unwrap().position;
+        let mut stored = Projector::<Balances>::stored(&store).await.unwrap();
+        let mut in_memory = Projector::<Balances>::in_memory(&store);
+        for _ in 0..2 {
+            let stopped = stored.catch_up().await.unwrap_err();
+            let ProjectionError::Decode { source, .. } = &stopped else { panic!("{stopped}") };
+            assert_eq!((source.position, source.version, source.name.as_str()), (at, Version(5), "Deposited"));
+            assert!(in_memory.catch_up().await.is_err());
+            assert_eq!(in_memory.handled, 3);
+        }
+        assert_eq!(store.read(Query::all()).collect().await.unwrap().len(), 5);
+    }
+}
