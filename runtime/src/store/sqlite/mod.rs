@@ -41,7 +41,7 @@
 //! | `kinds` | `kind`, `tenant`, `category`, `name`, `schema_version` | the numbers of kinds of events |
 //! | `tenants` | `tenant`, `name` | the numbers of tenants |
 //! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
-//! | `checkpoints` | `tenant`, `projection`, `position`, `fingerprint`, `state` | how far projections got |
+//! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `position`, `state` | how far projections got |
 //!
 //! # Backups
 //! `sqlite3 bank.db "VACUUM INTO 'copy.db'"` copies the log while it is in use. Copying the file alone does not: what was
@@ -73,7 +73,9 @@ use self::error::{Failure, FromFailure, unreadable};
 use self::reader::Readers;
 use self::state::{DeleteSnapshots, SaveCheckpoint, SaveSnapshot};
 use self::writer::{Work, Writing};
-use super::{Backend, BoxFuture, Checkpoint, CheckpointError, StoreError, StoredSnapshot};
+use super::{
+    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+};
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
@@ -299,7 +301,7 @@ impl Backend for SqliteBackend {
     fn checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
         Box::pin(async move {
             self.0
@@ -310,13 +312,14 @@ impl Backend for SqliteBackend {
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
-        projection: &'a str,
+        projection: ProjectionKey<'a>,
         expected: Option<Position>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<(), CheckpointError>> {
         Box::pin(self.0.run(SaveCheckpoint {
             tenant: tenant.cloned(),
-            projection: projection.to_owned(),
+            projection: projection.name.to_owned(),
+            fingerprint: projection.fingerprint,
             expected,
             checkpoint,
         }))

@@ -71,10 +71,10 @@ CREATE TABLE snapshots (
 CREATE TABLE checkpoints (
     tenant      INTEGER NOT NULL,
     projection  TEXT    NOT NULL,
-    position    INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
     state       ANY,
-    UNIQUE (tenant, projection)
+    UNIQUE (tenant, projection, fingerprint)
 ) STRICT;
 
 CREATE TRIGGER events_are_appended   BEFORE INSERT ON events

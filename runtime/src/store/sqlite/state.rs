@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::names::NO_TENANT;
 use super::writer::{Stop, Transaction, Work};
 use crate::log::{Position, StreamId, TenantId, Version};
-use crate::store::{Checkpoint, CheckpointError, StoreError, StoredSnapshot};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot};
 
 /// JSON as text, so that a person can read it in the table; anything else as it is.
 fn value(state: &[u8]) -> ValueRef<'_> {
@@ -175,6 +175,7 @@ impl Work for DeleteSnapshots {
 pub(super) struct SaveCheckpoint {
     pub(super) tenant: Option<TenantId>,
     pub(super) projection: String,
+    pub(super) fingerprint: u64,
     pub(super) expected: Option<Position>,
     pub(super) checkpoint: Checkpoint,
 }
@@ -195,14 +196,22 @@ impl Work for SaveCheckpoint {
             let actual = transaction
                 .connection
                 .prepare_cached(
-                    "SELECT position FROM checkpoints WHERE tenant = ?1 AND projection = ?2",
+                    "SELECT position FROM checkpoints
+                     WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
                 )?
-                .query_row(params![tenant, self.projection], |row| row.get(0))
+                .query_row(
+                    params![tenant, self.projection, self.fingerprint.cast_signed()],
+                    |row| row.get(0),
+                )
                 .optional()?
                 .map_or(Position::START, |position| Position(loaded(position)));
             if actual != expected {
                 return Err(Stop::Refused(CheckpointError::Moved {
-                    projection: self.projection.clone(),
+                    projection: ProjectionKey {
+                        name: &self.projection,
+                        fingerprint: self.fingerprint,
+                    }
+                    .to_string(),
                     expected,
                     actual,
                 }));
@@ -210,16 +219,19 @@ impl Work for SaveCheckpoint {
         }
         let tenant = use_tenant(transaction, self.tenant.as_ref())?;
         transaction.write(
-            "INSERT INTO checkpoints (tenant, projection, position, fingerprint, state)
+            "INSERT INTO checkpoints (tenant, projection, fingerprint, position, state)
              VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (tenant, projection) DO UPDATE
-             SET position = excluded.position, fingerprint = excluded.fingerprint, state = excluded.state",
+             ON CONFLICT (tenant, projection, fingerprint) DO UPDATE
+             SET position = excluded.position, state = excluded.state",
             params![
                 tenant,
                 self.projection,
+                self.fingerprint.cast_signed(),
                 stored(self.checkpoint.position.0),
-                self.checkpoint.fingerprint.cast_signed(),
-                self.checkpoint.state.as_deref().map(|state| State(value(state))),
+                self.checkpoint
+                    .state
+                    .as_deref()
+                    .map(|state| State(value(state))),
             ],
         )?;
         Ok(())
@@ -230,22 +242,28 @@ impl Work for SaveCheckpoint {
 pub(super) fn checkpoint(
     connection: &Connection,
     tenant: Option<&TenantId>,
-    projection: &str,
+    projection: ProjectionKey<'_>,
 ) -> rusqlite::Result<Option<Checkpoint>> {
     let Some(tenant) = find_tenant(connection, tenant)? else {
         return Ok(None);
     };
     connection
         .prepare_cached(
-            "SELECT position, fingerprint, state FROM checkpoints
-             WHERE tenant = ?1 AND projection = ?2",
+            "SELECT position, state FROM checkpoints
+             WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
         )?
-        .query_row(params![tenant, projection], |row| {
-            Ok(Checkpoint {
-                position: Position(loaded(row.get(0)?)),
-                fingerprint: row.get::<_, i64>(1)?.cast_unsigned(),
-                state: state(row, 2)?,
-            })
-        })
+        .query_row(
+            params![
+                tenant,
+                projection.name,
+                projection.fingerprint.cast_signed()
+            ],
+            |row| {
+                Ok(Checkpoint {
+                    position: Position(loaded(row.get(0)?)),
+                    state: state(row, 1)?,
+                })
+            },
+        )
         .optional()
 }
