@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use recount::aggregate::Applies;
+use recount::aggregate::{Applies, Apply};
 use recount::event::Versioned;
 use recount::log::{AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError};
 use recount::prelude::*;
@@ -296,7 +296,7 @@ struct Pending {
 
 impl Pending {
     /// Adds an event to a stream. It is one that the aggregate applies, or this does not compile.
-    fn add<A: Applies<E>, E: Versioned + Serialize>(
+    fn add<A: Apply + Applies<E>, E: Versioned + Serialize>(
         &mut self,
         to: &Repository<A>,
         id: &A::Id,

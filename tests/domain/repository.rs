@@ -1,9 +1,9 @@
 //! Loading, deciding, saving.
 
+use recount::Clock;
 use recount::log::{Expected, Metadata, Query};
 use recount::prelude::*;
 use recount::repository::{CreateError, ExecuteError, LoadError, RetryPolicy, SaveError};
-use recount::{Clock, Event as _};
 
 use crate::bank::{Account, Deposited, Measured, Meter, id, meter};
 use crate::stores::every_store;
