@@ -353,7 +353,7 @@ async fn snapshot(
 ) -> Result<(), AnyError> {
     println!("--- Snapshot ---");
     let version = plans.take_snapshot(id).await?;
-    let from_snapshot = plans.load(id).await?.clone();
+    let from_snapshot = Root::into_state(plans.load(id).await?);
     println!("Taken at version {version}.");
     let deleted = store.delete_snapshots(None).await?;
     let from_events = plans.load(id).await?;
