@@ -133,7 +133,7 @@ pub trait Apply: Aggregate {
     message = "`{Self}` has no `#[apply]` method for `{E}`",
     note = "add to the `#[apply] impl {Self}` block: `fn NAME(&mut self, event: {E}) {{ … }}`"
 )]
-pub trait Applies<E: Event>: Apply {}
+pub trait Applies<E>: Apply {}
 
 /// The shape of a state and its fold together: a snapshot of another one is ignored.
 pub(crate) fn fingerprint<A: Apply>() -> u64 {

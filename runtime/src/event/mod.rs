@@ -1,12 +1,15 @@
 //! Events: facts as plain types, and how stored bytes become the newest of them.
 
 mod decode;
+mod encode;
 mod names;
 mod upcast;
 
 pub use decode::{DecodeError, DecodeReason, Decoded, PayloadError, StoredEvent};
+pub(crate) use encode::to_json;
 pub use names::Names;
-pub use upcast::{UpcastFrom, Upcasted};
+pub(crate) use names::same;
+pub use upcast::{UpcastFrom, Upcasted, UpcastedJson};
 
 /// A fact that happened, or an enum of them: something that is stored under a name and read back by it.
 ///
@@ -40,8 +43,13 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// The version of its payload's shape, from 1.
     fn schema_version(&self) -> u32;
 
-    /// Whether a stored event of this name is read as this type.
-    fn reads(name: &str) -> bool;
+    /// Whether events of this type are stored under this name now: what is asked first, since nearly all events are.
+    fn is_current(name: &str) -> bool;
+
+    /// Whether a stored event of this name is read as this type, older names and splits included.
+    fn reads(name: &str) -> bool {
+        Self::NAMES.contains(name)
+    }
 
     /// Appends the payload as JSON text.
     ///

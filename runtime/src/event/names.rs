@@ -14,14 +14,20 @@
 pub struct Names {
     /// The current name first, then names from before a rename.
     own: &'static [&'static str],
-    /// The names of types that are upcast or split into this one, or that this enum's variants hold.
+    /// The names of types that are upcast into this one, or that this enum's variants hold.
     others: &'static [&'static Names],
+    /// The names of types whose stored events are read as this one too.
+    splits: &'static [&'static Names],
 }
 
 impl Names {
     /// A list of these.
     pub const fn new(own: &'static [&'static str]) -> Self {
-        Self { own, others: &[] }
+        Self {
+            own,
+            others: &[],
+            splits: &[],
+        }
     }
 
     /// The same, with those of other types.
@@ -30,12 +36,46 @@ impl Names {
         Self {
             own: self.own,
             others,
+            splits: self.splits,
+        }
+    }
+
+    /// The same, with those of types whose stored events are read as this one too.
+    #[must_use]
+    pub const fn split_from(self, splits: &'static [&'static Names]) -> Self {
+        Self {
+            own: self.own,
+            others: self.others,
+            splits,
         }
     }
 
     /// Whether a name is in the list.
     pub fn contains(&self, name: &str) -> bool {
-        self.own.contains(&name) || self.others.iter().any(|names| names.contains(name))
+        self.own.contains(&name)
+            || self.others.iter().any(|names| names.contains(name))
+            || self.splits.iter().any(|names| names.contains(name))
+    }
+
+    /// Whether any name comes from a type that is split.
+    pub const fn has_splits(&self) -> bool {
+        if !self.splits.is_empty() {
+            return true;
+        }
+        let mut i = 0;
+        while i < self.others.len() {
+            if self.others[i].has_splits() {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+
+    /// Whether a name comes from a type that is split.
+    pub fn is_split(&self, name: &str) -> bool {
+        self.splits.iter().any(|names| names.contains(name))
+            || self.others.iter().any(|names| names.is_split(name))
     }
 
     /// All names, each once.
@@ -51,13 +91,21 @@ impl Names {
                 all.push(name);
             }
         }
-        for names in self.others {
+        for names in self.others.iter().chain(self.splits) {
             names.collect(all);
         }
     }
 
-    /// A name that both lists hold.
+    /// A name that both lists hold. Two types that are split from a third may share its names.
     pub const fn shared(&self, other: &Self) -> Option<&'static str> {
+        match self.held_by(other) {
+            None => other.held_by(self),
+            name => name,
+        }
+    }
+
+    /// A name of this list, splits aside, that the other holds.
+    const fn held_by(&self, other: &Self) -> Option<&'static str> {
         let mut i = 0;
         while i < self.own.len() {
             if other.has(self.own[i]) {
@@ -67,7 +115,7 @@ impl Names {
         }
         let mut i = 0;
         while i < self.others.len() {
-            if let Some(name) = self.others[i].shared(other) {
+            if let Some(name) = self.others[i].held_by(other) {
                 return Some(name);
             }
             i += 1;
@@ -84,19 +132,23 @@ impl Names {
             }
             i += 1;
         }
-        let mut i = 0;
-        while i < self.others.len() {
-            if self.others[i].has(name) {
-                return true;
-            }
-            i += 1;
-        }
-        false
+        has_any(self.others, name) || has_any(self.splits, name)
     }
 }
 
+const fn has_any(lists: &[&Names], name: &str) -> bool {
+    let mut i = 0;
+    while i < lists.len() {
+        if lists[i].has(name) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 /// `==` on texts, when compiling.
-const fn same(a: &str, b: &str) -> bool {
+pub(crate) const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
@@ -109,4 +161,29 @@ const fn same(a: &str, b: &str) -> bool {
         i += 1;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    const BOTH: Names = Names::new(&["NameAndEmailChanged"]);
+    const NAME: Names = Names::new(&["NameChanged"]).split_from(&[&BOTH]);
+    const EMAIL: Names = Names::new(&["EmailChanged"]).split_from(&[&BOTH]);
+    const NAME_V2: Names = Names::new(&["NameChanged"]).with(&[&NAME]);
+
+    #[test]
+    fn types_that_are_split_from_a_third_share_nothing() {
+        assert_eq!(NAME.shared(&EMAIL), None);
+        assert_eq!(NAME.shared(&BOTH), Some("NameAndEmailChanged"));
+        assert_eq!(BOTH.shared(&NAME), Some("NameAndEmailChanged"));
+        assert_eq!(NAME_V2.shared(&NAME), Some("NameChanged"));
+    }
+
+    #[test]
+    fn a_split_is_seen_through_upcasts() {
+        assert!(NAME_V2.has_splits() && NAME_V2.is_split("NameAndEmailChanged"));
+        assert!(!NAME_V2.is_split("NameChanged") && !BOTH.has_splits());
+        assert_eq!(NAME_V2.to_vec(), ["NameChanged", "NameAndEmailChanged"]);
+    }
 }

@@ -86,3 +86,37 @@ impl<T: Event, U: Upcasted<T>, X: Into<Box<dyn std::error::Error + Send + Sync>>
         .upcasted(from)
     }
 }
+
+/// What a function given to `upcast_json` may return: the JSON of the next version, or a `Result` of it to refuse.
+///
+/// ```
+/// use recount::event::UpcastedJson;
+/// use recount::serde_json::json;
+///
+/// assert_eq!(json!({"a": 1}).upcasted_json().unwrap(), json!({"a": 1}));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a function given to `upcast_json` cannot return `{Self}`",
+    note = "write `fn NAME(json: serde_json::Value) -> serde_json::Value`, or return a `Result<serde_json::Value, …>` to refuse"
+)]
+pub trait UpcastedJson {
+    /// The JSON.
+    ///
+    /// # Errors
+    /// What the function said when it refused.
+    fn upcasted_json(self) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+impl UpcastedJson for serde_json::Value {
+    fn upcasted_json(self) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self)
+    }
+}
+
+impl<X: Into<Box<dyn std::error::Error + Send + Sync>>> UpcastedJson
+    for Result<serde_json::Value, X>
+{
+    fn upcasted_json(self) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+        self.map_err(Into::into)
+    }
+}

@@ -3,37 +3,61 @@
 //! The macros write thin calls into these functions, so that the logic stands here, where it can be read, tested and
 //! stepped through.
 
+mod codec;
+mod fold;
+mod id;
 mod replay;
+mod rules;
+mod select;
 
-pub use replay::{create, create_at, evolve, evolve_at, passed_over, project, project_at};
+pub use codec::{
+    Bytes, Codec, Encoded, Previous, Read, deserialize_event, encode, encode_empty, from_json,
+    from_value, gather, gathered, json_step, read, serialize_event, to_value, unread,
+};
+pub use fold::{Handed, Start, snapshot_codec, unreachable};
+pub use id::{check, check_text, parse};
+pub use replay::{
+    Decode, Replayed, create, create_at, evolve, evolve_at, passed_over, project, project_at,
+};
+pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix};
+pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
 pub use {serde, serde_json};
 
-use crate::event::{Decoded, Event, PayloadError, UpcastFrom, Upcasted};
+/// What an aggregate returns that names no error of its own.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Reads a payload of the current version.
-#[inline]
-pub fn from_json<E: serde::de::DeserializeOwned>(
-    payload: &[u8],
-) -> Result<Decoded<E>, PayloadError> {
-    Ok(Decoded::One(serde_json::from_slice(payload)?))
+use crate::event::{Decoded, Event, Names, PayloadError, UpcastFrom, Upcasted};
+
+/// Says that a newer version of the event follows. Written by `derive(Event)` for the type that it upcasts from.
+pub trait Superseded {
+    /// The newer version.
+    type By;
 }
 
 /// Converts what an older type read, by `From` or `TryFrom`.
+#[inline]
 pub fn upcast<P, T: UpcastFrom<P>>(
-    older: Decoded<P>,
+    older: Result<Decoded<P>, PayloadError>,
     from: u32,
 ) -> Result<Decoded<T>, PayloadError> {
-    older.try_flat_map(|event| match T::upcast_from(event) {
+    older?.try_flat_map(|event| match T::upcast_from(event) {
         Ok(event) => Ok(Decoded::One(event)),
         Err(source) => Err(PayloadError::Upcast { from, source }),
     })
 }
 
 /// Converts what an older type read, by a function.
+#[inline]
 pub fn upcast_with<P, T: Event, U: Upcasted<T>>(
-    older: Decoded<P>,
+    older: Result<Decoded<P>, PayloadError>,
     from: u32,
     convert: impl Fn(P) -> U,
 ) -> Result<Decoded<T>, PayloadError> {
-    older.try_flat_map(|event| convert(event).upcasted(from))
+    older?.try_flat_map(|event| convert(event).upcasted(from))
+}
+
+/// Whether a stored event of this name reaches an older version of a type by a split, whatever its schema version says.
+#[inline]
+pub fn is_split(names: &Names, name: &str) -> bool {
+    names.has_splits() && names.is_split(name)
 }

@@ -1,24 +1,28 @@
 //! Reading a stored event and handing it to the method that folds it.
 
 use crate::aggregate::EventContext;
-use crate::event::{DecodeError, Decoded, Event, PayloadError};
+use crate::event::{DecodeError, Decoded, PayloadError, StoredEvent};
 use crate::log::Record;
 use crate::projection::Envelope;
 
-type Replayed = Result<(), Box<DecodeError>>;
+/// What replaying an event gives.
+pub type Replayed = Result<(), Box<DecodeError>>;
 
-#[inline]
-fn decode<E: Event>(record: &Record<'_>) -> Result<Decoded<E>, Box<DecodeError>> {
-    E::decode((*record).into()).map_err(|error| DecodeError::at(record, error))
-}
+/// How a stored event is read: `<E as Event>::decode`. It is handed in, so that nothing here asks for `E: Event` and a
+/// type that is no event is reported once, where the macro names it.
+pub trait Decode<E>: Fn(StoredEvent<'_>) -> Result<Decoded<E>, PayloadError> {}
+
+impl<E, F: Fn(StoredEvent<'_>) -> Result<Decoded<E>, PayloadError>> Decode<E> for F {}
 
 /// Hands each event that a record is read as to `handle`.
 #[inline]
-fn each<E: Event>(
+fn each<E>(
     record: &Record<'_>,
+    decode: impl Decode<E>,
     mut handle: impl FnMut(E) -> Result<(), PayloadError>,
 ) -> Replayed {
-    match decode::<E>(record)? {
+    let decoded = decode((*record).into()).map_err(|error| DecodeError::at(record, error))?;
+    match decoded {
         Decoded::One(event) => handle(event),
         Decoded::Many(events) => events.into_iter().try_for_each(handle),
     }
@@ -27,46 +31,54 @@ fn each<E: Event>(
 
 /// Replays an event that changes the state.
 #[inline]
-pub fn evolve<A, E: Event>(
+pub fn evolve<A, E>(
     state: &mut Option<A>,
     record: &Record<'_>,
+    decode: impl Decode<E>,
     method: impl Fn(&mut A, E),
 ) -> Replayed {
-    each(record, |event| evolved(state, |state| method(state, event)))
+    each(record, decode, |event| {
+        evolved(state, |state| method(state, event))
+    })
 }
 
 /// Replays an event that changes the state, with its context.
 #[inline]
-pub fn evolve_at<A, E: Event>(
+pub fn evolve_at<A, E>(
     state: &mut Option<A>,
     record: &Record<'_>,
+    decode: impl Decode<E>,
     method: impl Fn(&mut A, E, &EventContext),
 ) -> Replayed {
     let context = EventContext::of(record).map_err(|error| DecodeError::at(record, error))?;
-    each(record, |event| {
+    each(record, decode, |event| {
         evolved(state, |state| method(state, event, &context))
     })
 }
 
 /// Replays an event that makes the state.
 #[inline]
-pub fn create<A, E: Event>(
+pub fn create<A, E>(
     state: &mut Option<A>,
     record: &Record<'_>,
+    decode: impl Decode<E>,
     method: impl Fn(E) -> A,
 ) -> Replayed {
-    each(record, |event| created(state, || method(event)))
+    each(record, decode, |event| created(state, || method(event)))
 }
 
 /// Replays an event that makes the state, with its context.
 #[inline]
-pub fn create_at<A, E: Event>(
+pub fn create_at<A, E>(
     state: &mut Option<A>,
     record: &Record<'_>,
+    decode: impl Decode<E>,
     method: impl Fn(E, &EventContext) -> A,
 ) -> Replayed {
     let context = EventContext::of(record).map_err(|error| DecodeError::at(record, error))?;
-    each(record, |event| created(state, || method(event, &context)))
+    each(record, decode, |event| {
+        created(state, || method(event, &context))
+    })
 }
 
 /// Changes a state that is there.
@@ -103,8 +115,12 @@ pub fn passed_over(record: &Record<'_>, retired: &[&str]) -> Replayed {
 
 /// Hands an event to a projection's method.
 #[inline]
-pub fn project<E: Event>(record: &Record<'_>, mut method: impl FnMut(E)) -> Replayed {
-    each(record, |event| {
+pub fn project<E>(
+    record: &Record<'_>,
+    decode: impl Decode<E>,
+    mut method: impl FnMut(E),
+) -> Replayed {
+    each(record, decode, |event| {
         method(event);
         Ok(())
     })
@@ -112,9 +128,13 @@ pub fn project<E: Event>(record: &Record<'_>, mut method: impl FnMut(E)) -> Repl
 
 /// Hands an event to a projection's method, with its envelope.
 #[inline]
-pub fn project_at<E: Event>(record: &Record<'_>, mut method: impl FnMut(E, &Envelope)) -> Replayed {
+pub fn project_at<E>(
+    record: &Record<'_>,
+    decode: impl Decode<E>,
+    mut method: impl FnMut(E, &Envelope),
+) -> Replayed {
     let envelope = Envelope::of(record).map_err(|error| DecodeError::at(record, error))?;
-    each(record, |event| {
+    each(record, decode, |event| {
         method(event, &envelope);
         Ok(())
     })

@@ -1,0 +1,77 @@
+//! From the model to code.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::Aggregate;
+
+pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
+    let Aggregate {
+        krate,
+        ident,
+        generics,
+        stream,
+        id,
+        error,
+        snapshot_every,
+        snapshots,
+        retired,
+        fingerprint,
+        ..
+    } = aggregate;
+    if !generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    // A stand-in keeps an aggregate with a mistake an aggregate, so that the mistake is reported once.
+    let stand_in = id.is_none().then(|| {
+        quote! {
+            #[derive(::core::fmt::Debug, ::core::clone::Clone)]
+            pub struct __NoId;
+            impl ::core::fmt::Display for __NoId {
+                fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    ::core::result::Result::Ok(())
+                }
+            }
+            impl ::core::str::FromStr for __NoId {
+                type Err = #krate::IdError;
+                fn from_str(_: &str) -> ::core::result::Result<Self, Self::Err> {
+                    ::core::result::Result::Ok(Self)
+                }
+            }
+            impl #krate::Id for __NoId {}
+        }
+    });
+    let id = id.as_ref().map_or_else(|| quote!(__NoId), |id| quote!(#id));
+    let error = error.as_ref().map_or_else(
+        || quote!(#krate::__private::BoxError),
+        |error| quote!(#error),
+    );
+    let stream = stream.as_ref().map_or_else(String::new, syn::LitStr::value);
+    let every = snapshot_every.map_or_else(
+        || quote!(::core::option::Option::None),
+        |every| quote!(::core::option::Option::Some(#every)),
+    );
+    let codec = if *snapshots && sound {
+        let krate = krate.at(ident.span());
+        quote!(::core::option::Option::Some(#krate::__private::snapshot_codec::<#ident>()))
+    } else {
+        quote!(::core::option::Option::None)
+    };
+    quote! {
+        const _: () = {
+            #stand_in
+            #[automatically_derived]
+            impl #krate::Aggregate for #ident {
+                type Id = #id;
+                type Error = #error;
+                const CATEGORY: &'static str = #stream;
+                const FINGERPRINT: u64 = #fingerprint;
+                const RETIRED: &'static [&'static str] = &[#(#retired),*];
+                const SNAPSHOT_EVERY: ::core::option::Option<u64> = #every;
+                fn snapshot_codec() -> ::core::option::Option<#krate::aggregate::SnapshotCodec<Self>> {
+                    #codec
+                }
+            }
+        };
+    }
+}

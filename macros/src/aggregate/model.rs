@@ -1,0 +1,23 @@
+//! What `#[derive(Aggregate)]` was given.
+
+use proc_macro2::Ident;
+use syn::{Generics, LitStr, Type};
+
+use crate::path::Krate;
+
+pub(super) struct Aggregate {
+    pub(super) krate: Krate,
+    pub(super) ident: Ident,
+    pub(super) generics: Generics,
+    pub(super) union: bool,
+    pub(super) stream: Option<LitStr>,
+    /// Something stands for `stream`, right or wrong.
+    pub(super) has_stream: bool,
+    pub(super) id: Option<Type>,
+    pub(super) has_id: bool,
+    pub(super) error: Option<Type>,
+    pub(super) snapshot_every: Option<u64>,
+    pub(super) snapshots: bool,
+    pub(super) retired: Vec<LitStr>,
+    pub(super) fingerprint: u64,
+}
