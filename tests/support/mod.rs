@@ -1,6 +1,5 @@
 //! What tests of the examples share.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 /// A command that runs an example of this package, as `cargo run --example NAME` would.
@@ -23,35 +22,4 @@ pub fn example(name: &str) -> Command {
         assert!(status.expect("cargo runs").success(), "{name} is not built");
     }
     Command::new(path)
-}
-
-/// A folder that is there as long as this value.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A new, empty one.
-    pub fn new(name: &str) -> Self {
-        let name = format!("recount-{name}-{}", uuid::Uuid::now_v7());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a new folder");
-        Self(path)
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    /// The URL of a store in a file of it.
-    pub fn store(&self, name: &str) -> String {
-        format!("sqlite:{}", self.0.join(name).display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
