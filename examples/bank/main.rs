@@ -172,7 +172,7 @@ impl Bank {
         }
         let created_at = self.accounts.load(&self.john).await?.created_at;
         let then = self.accounts.load_as_of(&self.john, created_at).await?;
-        println!("When it was created the balance was {}.", then.balance);
+        println!("When it was created it belonged to {}.", then.holder);
         let before = self
             .accounts
             .load_as_of(&self.john, created_at - chrono::TimeDelta::seconds(10))
