@@ -100,7 +100,7 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
         let Some(handler) = handler(role, &name, member, errors) else {
             continue;
         };
-        if distinct(&handlers, &handler, errors) {
+        if distinct(role, &handlers, &handler, errors) {
             handlers.push(handler);
         }
     }
@@ -460,16 +460,21 @@ fn expected(
     }
 }
 
-/// Whether no handler before takes the same event.
-fn distinct(handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
-    let Some(other) = handlers.iter().find(|other| other.name == handler.name) else {
+/// Whether no handler before takes the same event, or one whose variant would have the same name. A projection has no
+/// variants: events of several aggregates may well be called alike.
+fn distinct(role: Role, handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
+    let text = crate::event::text;
+    let clashes = |other: &&Handler| match role {
+        Role::Apply => other.name == handler.name,
+        Role::Projection => text(&other.event) == text(&handler.event),
+    };
+    let Some(other) = handlers.iter().find(clashes) else {
         return true;
     };
     if !other.cfgs.is_empty() && !handler.cfgs.is_empty() {
         // They may exclude each other; if they do not, the compiler says so.
         return true;
     }
-    let text = crate::event::text;
     if text(&other.event) == text(&handler.event) {
         errors.at(
             &handler.event,
