@@ -57,7 +57,7 @@ pub enum ImportError {
 impl From<AppendError> for ImportError {
     fn from(error: AppendError) -> Self {
         match error {
-            // Both give the same commit the same ids, so the slower one may also find them stored.
+            // Both give the same commit the same ids, so the slower one may also find some of its batch stored.
             AppendError::Conflict { .. } | AppendError::Duplicate { .. } => Self::Contended,
             error => Self::Append(error),
         }
@@ -204,7 +204,7 @@ impl<'a> Import<'a> {
         self.pending
             .add(&self.histories, &history, expected, id, &event)?;
         self.depth = self.depth.next();
-        self.imported.commits += 1;
+        self.pending.commits += 1;
         Ok(())
     }
 
@@ -278,9 +278,17 @@ impl<'a> Import<'a> {
 
     /// Writes what is pending, wholly or not at all.
     async fn write(&mut self) -> Result<(), ImportError> {
-        let Pending { batch, events } = std::mem::take(&mut self.pending);
-        self.store.append_batch(batch).await?;
-        self.imported.events += events;
+        let Pending {
+            batch,
+            commits,
+            events,
+        } = std::mem::take(&mut self.pending);
+        let appended = self.store.append_batch(batch).await?;
+        // Another import may have been faster with the very same batch: its ids tell, and nothing was written.
+        if !appended.repeated {
+            self.imported.commits += commits;
+            self.imported.events += events;
+        }
         Ok(())
     }
 }
@@ -291,6 +299,7 @@ impl<'a> Import<'a> {
 #[derive(Default)]
 struct Pending {
     batch: Batch,
+    commits: u64,
     events: u64,
 }
 

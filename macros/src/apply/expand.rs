@@ -46,7 +46,7 @@ pub(super) fn apply(apply: &Apply) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(private_interfaces, unreachable_pub, clippy::large_enum_variant)]
+        #[allow(private_interfaces, unreachable_pub, clippy::enum_variant_names, clippy::large_enum_variant)]
         pub enum #events { #(#variants),* }
         #(#cfgs)*
         const _: () = {
