@@ -7,9 +7,16 @@ use std::path::Path;
 /// What an example prints on a store, with times, dates and the store's path replaced by placeholders.
 fn printed(name: &str, folder: &Path) -> String {
     let url = format!("sqlite:{}", folder.join("log.db").display());
-    let output = support::example(name).args(["--store", &url]).output().unwrap();
+    let output = support::example(name)
+        .args(["--store", &url])
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     without_times(&text.replace(&url, "URL"))
 }
 
@@ -18,7 +25,9 @@ fn without_times(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let found = [("dddd-dd-dd", "DATE"), ("dd:dd:dd", "TIME")].into_iter().find(|(shape, _)| fits(rest, shape));
+        let found = [("dddd-dd-dd", "DATE"), ("dd:dd:dd", "TIME")]
+            .into_iter()
+            .find(|(shape, _)| fits(rest, shape));
         if let Some((shape, placeholder)) = found {
             plain.push_str(placeholder);
             rest = &rest[shape.len()..];
@@ -34,7 +43,13 @@ fn without_times(text: &str) -> String {
 fn fits(text: &str, shape: &str) -> bool {
     let mut bytes = text.bytes();
     shape.bytes().all(|wanted| {
-        bytes.next().is_some_and(|byte| if wanted == b'd' { byte.is_ascii_digit() } else { byte == wanted })
+        bytes.next().is_some_and(|byte| {
+            if wanted == b'd' {
+                byte.is_ascii_digit()
+            } else {
+                byte == wanted
+            }
+        })
     })
 }
 
@@ -47,17 +62,34 @@ fn assert_prints(name: &str, first: &str, second: &str) {
 /// Compares line by line, so that a failure names the line.
 fn assert_same(actual: &str, expected: &str) {
     for (number, (actual_line, expected_line)) in actual.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(actual_line, expected_line, "line {} of:\n{actual}", number + 1);
+        assert_eq!(
+            actual_line,
+            expected_line,
+            "line {} of:\n{actual}",
+            number + 1
+        );
     }
-    assert_eq!(actual.lines().count(), expected.lines().count(), "in:\n{actual}");
+    assert_eq!(
+        actual.lines().count(),
+        expected.lines().count(),
+        "in:\n{actual}"
+    );
 }
 
 #[test]
 fn cycling_takes_its_six_steps_once_and_tells_the_story_each_time() {
-    assert_prints("cycling", include_str!("examples/cycling-1.txt"), include_str!("examples/cycling-2.txt"));
+    assert_prints(
+        "cycling",
+        include_str!("examples/cycling-1.txt"),
+        include_str!("examples/cycling-2.txt"),
+    );
 }
 
 #[test]
 fn bank_moves_the_money_once_and_answers_each_time() {
-    assert_prints("bank", include_str!("examples/bank-1.txt"), include_str!("examples/bank-2.txt"));
+    assert_prints(
+        "bank",
+        include_str!("examples/bank-1.txt"),
+        include_str!("examples/bank-2.txt"),
+    );
 }
