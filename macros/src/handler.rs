@@ -264,6 +264,10 @@ impl Deviations<'_> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one list of all that can be wrong with a method"
+)]
 fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Option<Handler> {
     let attribute = role.attribute();
     let Method {
@@ -313,15 +317,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
         other => (other, false),
     };
     let mut deviations = Deviations {
-        signature: expected(
-            role,
-            this,
-            &ident,
-            creates,
-            event,
-            by_ref,
-            arguments.len() > 1,
-        ),
+        signature: expected(role, &ident, creates, event, by_ref, arguments.len() > 1),
         errors,
         any: false,
     };
@@ -359,7 +355,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
             format_args!("`{ident}` takes no event: nothing says when it should run"),
         ),
         Some(Type::Reference(reference)) if reference.mutability.is_some() => deviations.at(
-            &reference.mutability,
+            reference.mutability,
             "a handler cannot change the event: it is what happened",
         ),
         Some(_) => {}
@@ -440,7 +436,6 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
 /// The signature that a method should have.
 fn expected(
     role: Role,
-    this: &Ident,
     method: &Ident,
     creates: bool,
     event: Option<&Type>,
@@ -448,7 +443,6 @@ fn expected(
     with_at: bool,
 ) -> String {
     let event = event.map_or_else(|| "SomeEvent".to_owned(), crate::event::text);
-    let _ = this;
     let by_ref = if by_ref { "&" } else { "" };
     let at = if with_at {
         format!(", at: &{}", role.at())

@@ -39,11 +39,11 @@ pub fn derive_id(input: TokenStream) -> TokenStream {
 /// Makes the methods of an `impl` block the fold of an aggregate.
 #[proc_macro_attribute]
 pub fn apply(arguments: TokenStream, input: TokenStream) -> TokenStream {
-    apply::expand(arguments.into(), input.into()).into()
+    apply::expand(arguments.into(), &input.into()).into()
 }
 
 /// Makes the methods of an `impl` block a projection.
 #[proc_macro_attribute]
 pub fn projection(arguments: TokenStream, input: TokenStream) -> TokenStream {
-    projection::expand(arguments.into(), input.into()).into()
+    projection::expand(arguments.into(), &input.into()).into()
 }

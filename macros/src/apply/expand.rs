@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
 use super::parse::Apply;
-use crate::event::{Arm, Body, as_event, dispatch};
+use crate::event::{Arm, Body, dispatch, of_event};
 use crate::handler::Handler;
 use crate::path::{Krate, span_of};
 
@@ -108,6 +108,7 @@ fn adapter(krate: &Krate, apply: &Apply, handler: &Handler) -> TokenStream {
 }
 
 /// The enum as a value: conversions, and what all of its events can do.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn values(apply: &Apply) -> TokenStream {
     let Apply {
         krate,
@@ -219,6 +220,7 @@ fn values(apply: &Apply) -> TokenStream {
 }
 
 /// `impl Apply`.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn fold(apply: &Apply) -> TokenStream {
     let Apply {
         krate,
@@ -272,15 +274,17 @@ fn fold(apply: &Apply) -> TokenStream {
         };
         let own = krate.at(span_of(event));
         let span = span_of(event);
-        let event = as_event(krate, event);
+        let decode = of_event(krate, event, "decode");
+        let is_current = of_event(krate, event, "is_current");
+        let reads = of_event(krate, event, "reads");
         let replay = {
             let (state, record) = (quote!(state), quote!(record));
-            quote_spanned!(span=> #own::__private::#function(#state, #record, #event::decode, #adapter))
+            quote_spanned!(span=> #own::__private::#function(#state, #record, #decode, #adapter))
         };
-        current.extend(quote!(#cfgs if #event::is_current(name) { return #replay; }));
+        current.extend(quote!(#cfgs if #is_current(name) { return #replay; }));
         older.extend(quote! {
             #cfgs
-            let read = if #event::reads(name) { #replay?; true } else { read };
+            let read = if #reads(name) { #replay?; true } else { read };
         });
     }
     quote! {

@@ -181,7 +181,7 @@ fn sources(one: &mut One, base: &str, errors: &mut Errors) {
             .map(ToString::to_string)
             .unwrap_or_default();
         let stored = split_version(&name).map(|(_, version)| version);
-        let circle = name == ident.to_string()
+        let circle = ident == name
             || matches!((stored, version), (Some(stored), Some(version)) if stored >= version);
         if circle {
             let before = match version {
@@ -274,11 +274,11 @@ fn steps(one: &mut One, or: &str, errors: &mut Errors) {
             format!("write `#[event({version_key}{})]`{or}", json())
         };
         if suffix.is_some() {
-            help.push_str(&format!(
-                "; if `V{version}` is part of the name, write `#[event(version = 1)]`"
-            ));
+            help = format!(
+                "{help}; if `V{version}` is part of the name, write `#[event(version = 1)]`"
+            );
         } else if or.is_empty() {
-            help.push_str(&format!(", or `#[event({version_key}{})]`", json()));
+            help = format!("{help}, or `#[event({version_key}{})]`", json());
         }
         let what = format!(
             "`{ident}` is version {version}{of} and says nothing of version {}: events stored as such could not be read",

@@ -15,6 +15,7 @@ pub(super) fn event(event: &Event) -> TokenStream {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn structure(event: &Event, one: &One) -> TokenStream {
     let Event {
         krate,
@@ -26,19 +27,14 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     let (base, _) = one.suffix();
     let name = match (&one.name, &one.upcast_from) {
         (Some(name), _) => quote!(#name),
-        (None, Some(previous)) => {
-            let krate = krate.at(span_of(previous));
-            let old = viewed(&krate, previous, "Previous");
-            quote!(#old::NAME)
-        }
+        (None, Some(previous)) => of_previous(krate, previous, "NAME"),
         (None, None) => quote!(#base),
     };
     let version = match (one.written_version(), &one.upcast_from) {
         (Some(version), _) => quote!(#version),
         (None, Some(previous)) => {
-            let krate = krate.at(span_of(previous));
-            let old = viewed(&krate, previous, "Previous");
-            quote!(#old::VERSION + 1)
+            let before = of_previous(krate, previous, "VERSION");
+            quote!(#before + 1)
         }
         (None, None) => quote!(1),
     };
@@ -63,20 +59,23 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     if let Some(previous) = &one.upcast_from {
         let span = span_of(previous);
         let krate = krate.at(span);
-        let old = viewed(&krate, previous, "Previous");
-        names.extend(quote!(.with(&[&#old::NAMES])));
-        shape = quote!(#krate::__private::mix(#shape, #old::FINGERPRINT));
+        let old_names = of_previous(&krate, previous, "NAMES");
+        let old_version = of_previous(&krate, previous, "VERSION");
+        let old_shape = of_previous(&krate, previous, "FINGERPRINT");
+        let read = of_previous(&krate, previous, "read");
+        names.extend(quote!(.with(&[&#old_names])));
+        shape = quote!(#krate::__private::mix(#shape, #old_shape));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
         let convert = convert(
             &krate,
             previous,
             &this,
             one.with.as_ref(),
-            &quote!(#old::read(stored)),
-            &quote!(#old::VERSION),
+            &quote!(#read(stored)),
+            &old_version,
         );
         arms = quote! {
-            if stored.schema_version < #version_of || #krate::__private::is_split(&#old::NAMES, stored.name) {
+            if stored.schema_version < #version_of || #krate::__private::is_split(&#old_names, stored.name) {
                 return #convert;
             }
             #arms
@@ -90,26 +89,28 @@ fn structure(event: &Event, one: &One) -> TokenStream {
             impl #krate::__private::Superseded for #previous {
                 type By = #ident;
             }
-            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old::VERSION, #instead);
+            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old_version, #instead);
         });
     }
 
     for other in &one.split_from {
         let span = span_of(other);
         let krate = krate.at(span);
-        let event = as_event(&krate, other);
-        shape = quote!(#krate::__private::mix(#shape, #event::FINGERPRINT));
+        let their_shape = of_event(&krate, other, "FINGERPRINT");
+        let read = of_event(&krate, other, "decode");
+        let reads = of_event(&krate, other, "reads");
+        shape = quote!(#krate::__private::mix(#shape, #their_shape));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
         let convert = convert(
             &krate,
             other,
             &this,
             one.with.as_ref(),
-            &quote!(#event::decode(stored)),
+            &quote!(#read(stored)),
             &quote!(stored.schema_version),
         );
         splits.extend(quote! {
-            if #event::reads(stored.name) && !<Self as #krate::event::Event>::is_current(stored.name) {
+            if #reads(stored.name) && !<Self as #krate::event::Event>::is_current(stored.name) {
                 return #convert;
             }
         });
@@ -117,8 +118,8 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     if !one.split_from.is_empty() {
         let others = one.split_from.iter().map(|other| {
             let krate = krate.at(span_of(other));
-            let event = as_event(&krate, other);
-            quote!(&#event::NAMES)
+            let names = of_event(&krate, other, "NAMES");
+            quote!(&#names)
         });
         names.extend(quote!(.split_from(&[#(#others),*])));
     }
@@ -390,6 +391,7 @@ fn rename_all_fields(attribute: &Attribute) -> Option<TokenStream> {
 }
 
 /// `impl Event` for an enum.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Arm]) -> TokenStream {
     let mut own = Vec::new();
     let mut others = Vec::new();
@@ -408,28 +410,32 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
             Body::Event(ty) => {
                 let span = span_of(ty);
                 let krate = krate.at(span);
-                let event = as_event(&krate, ty);
+                let names = of_event(&krate, ty, "NAMES");
+                let their_shape = of_event(&krate, ty, "FINGERPRINT");
+                let name_of = of_event(&krate, ty, "name");
+                let version_of = of_event(&krate, ty, "schema_version");
+                let encode = of_event(&krate, ty, "encode");
+                let read = of_event(&krate, ty, "decode");
+                let is_current = of_event(&krate, ty, "is_current");
+                let reads = of_event(&krate, ty, "reads");
                 let label = text(ty);
-                others.push(quote!(#cfgs &#event::NAMES));
-                shape.extend(
-                    quote!(#cfgs let shape = #krate::__private::mix(shape, #event::FINGERPRINT);),
-                );
-                list.extend(quote!(#cfgs (#label, &#event::NAMES),));
+                others.push(quote!(#cfgs &#names));
+                shape
+                    .extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
+                list.extend(quote!(#cfgs (#label, &#names),));
                 checks.extend(quote_spanned! {span=>
-                    #cfgs const _: () = #krate::__private::distinct(EVENTS, #label, &#event::NAMES);
+                    #cfgs const _: () = #krate::__private::distinct(EVENTS, #label, &#names);
                 });
                 checks.extend(newest(&krate, &cfgs, ty));
-                match_name.extend(quote!(#cfgs Self::#ident(event) => #event::name(event),));
-                match_version
-                    .extend(quote!(#cfgs Self::#ident(event) => #event::schema_version(event),));
-                match_encode
-                    .extend(quote!(#cfgs Self::#ident(event) => #event::encode(event, out),));
-                current.extend(quote!(#cfgs if #event::is_current(name) { return true; }));
-                let read = quote!(#krate::__private::read(#event::decode(stored), #this::#ident));
-                decode.extend(quote!(#cfgs if #event::is_current(name) { return #read; }));
+                match_name.extend(quote!(#cfgs Self::#ident(event) => #name_of(event),));
+                match_version.extend(quote!(#cfgs Self::#ident(event) => #version_of(event),));
+                match_encode.extend(quote!(#cfgs Self::#ident(event) => #encode(event, out),));
+                current.extend(quote!(#cfgs if #is_current(name) { return true; }));
+                let read = quote!(#krate::__private::read(#read(stored), #this::#ident));
+                decode.extend(quote!(#cfgs if #is_current(name) { return #read; }));
                 older.extend(quote! {
                     #cfgs
-                    let found = if #event::reads(name) {
+                    let found = if #reads(name) {
                         #krate::__private::gather(found, #read?)
                     } else {
                         found
@@ -514,19 +520,21 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
     }
 }
 
-/// A type as an event: all tokens at its place, so that a type that is none is reported once, there.
-pub(crate) fn as_event(krate: &Krate, ty: &Type) -> TokenStream {
+/// One of the things that every event has: all tokens at the type's place, so that a type that is no event is reported
+/// once, there.
+pub(crate) fn of_event(krate: &Krate, ty: &Type, item: &str) -> TokenStream {
     let span = span_of(ty);
     let krate = krate.at(span);
-    quote_spanned!(span=> <#ty as #krate::event::Event>)
+    let item = Ident::new(item, span);
+    quote_spanned!(span=> <#ty as #krate::event::Event>::#item)
 }
 
-/// A type by one of the private traits, in the same way.
-fn viewed(krate: &Krate, ty: &Type, view: &str) -> TokenStream {
+/// The same of the version before.
+fn of_previous(krate: &Krate, ty: &Type, item: &str) -> TokenStream {
     let span = span_of(ty);
     let krate = krate.at(span);
-    let view = Ident::new(view, span);
-    quote_spanned!(span=> <#ty as #krate::__private::#view>)
+    let item = Ident::new(item, span);
+    quote_spanned!(span=> <#ty as #krate::__private::Previous>::#item)
 }
 
 /// Refuses a type that a newer version follows.

@@ -4,10 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::parse::Projection;
-use crate::event::{as_event, newest, text};
+use crate::event::{newest, of_event, text};
 use crate::handler::Handler;
 use crate::path::span_of;
 
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(super) fn projection(projection: &Projection) -> TokenStream {
     let Projection {
         krate, name, block, ..
@@ -35,14 +36,18 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         let cfgs = quote!(#(#cfgs)*);
         let span = span_of(ty);
         let own = krate.at(span);
-        let event = as_event(krate, ty);
+        let decode = of_event(krate, ty, "decode");
+        let is_current = of_event(krate, ty, "is_current");
+        let reads = of_event(krate, ty, "reads");
+        let names = of_event(krate, ty, "NAMES");
+        let their_shape = of_event(krate, ty, "FINGERPRINT");
         let adapter = handler.adapter();
         let function = if at.is_some() {
             quote!(project_at)
         } else {
             quote!(project)
         };
-        shape.extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #event::FINGERPRINT);));
+        shape.extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
         let applies: Vec<TokenStream> = projection
             .of
             .iter()
@@ -52,7 +57,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             let krate = krate.at(span_of(aggregate));
             selectors.extend(quote! {
                 #cfgs
-                let selectors = selectors.add(#applies, <#aggregate as #krate::Aggregate>::CATEGORY, &#event::NAMES);
+                let selectors = selectors.add(#applies, <#aggregate as #krate::Aggregate>::CATEGORY, &#names);
             });
         }
         let mine = projection
@@ -64,14 +69,14 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
                 quote!(|| (#applies && category == <#aggregate as #krate::Aggregate>::CATEGORY))
             });
         let mine = quote!((false #(#mine)*));
-        let project = quote!(#own::__private::#function(record, #event::decode, |event, at| #adapter(self, event, at)));
+        let project = quote!(#own::__private::#function(record, #decode, |event, at| #adapter(self, event, at)));
         let project = if at.is_some() {
             project
         } else {
-            quote!(#own::__private::#function(record, #event::decode, |event| #adapter(self, event)))
+            quote!(#own::__private::#function(record, #decode, |event| #adapter(self, event)))
         };
-        current.extend(quote!(#cfgs if #event::is_current(name) && #mine { return #project; }));
-        older.extend(quote!(#cfgs if #event::reads(name) && #mine { #project?; }));
+        current.extend(quote!(#cfgs if #is_current(name) && #mine { return #project; }));
+        older.extend(quote!(#cfgs if #reads(name) && #mine { #project?; }));
         if !projection.of.is_empty() {
             let message = format!(
                 "none of the aggregates in `of({})` applies `{}`: this handler would never run\n\nhelp: write the aggregate that applies it in `of(…)`, or take one of their events",

@@ -272,7 +272,7 @@ impl Log {
                     position,
                     version: stored.version,
                     id: stored.event.id,
-                    recorded_at: stored.event.recorded_at,
+                    recorded_at: stored.event.recorded_at.timestamp_micros(),
                     stream: stored.stream.id(),
                     metadata: &stored.metadata,
                     payload: &stored.event.payload,

@@ -43,6 +43,7 @@ pub struct Store {
     tenant: Option<TenantId>,
     sources: Sources,
     background: crate::background::Background,
+    spare_pages: reader::SparePages,
 }
 
 /// The handle is bound to a tenant and cannot be bound to another.
@@ -92,6 +93,7 @@ impl Store {
             tenant: None,
             sources: Sources::default(),
             background: crate::background::Background::default(),
+            spare_pages: reader::SparePages::default(),
         }
     }
 
@@ -230,7 +232,12 @@ impl Store {
         }
         // The handle's tenant, never the query's, decides what is seen.
         query.tenant.clone_from(&self.tenant);
-        Reader::new(Arc::clone(&self.backend), query, refused)
+        Reader::new(
+            Arc::clone(&self.backend),
+            self.spare_pages.clone(),
+            query,
+            refused,
+        )
     }
 
     /// The version of a stream's last event; 0 when it has none.

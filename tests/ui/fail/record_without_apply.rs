@@ -9,8 +9,8 @@ pub struct Account {
     pub balance: i64,
 }
 
-pub fn version(account: &Root<Account>) -> Version {
-    Root::version(account)
+pub struct Session {
+    pub account: Root<Account>,
 }
 
 fn main() {}

@@ -21,8 +21,8 @@ impl Account {
     }
 }
 
-pub fn version(account: &Root<Account>) -> Version {
-    Root::version(account)
+pub struct Session {
+    pub account: Root<Account>,
 }
 
 fn main() {}

@@ -1,6 +1,5 @@
 //! The kinds of events that there are, as the readers remember them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -11,7 +10,8 @@ use crate::log::{Category, Kind, Query, TenantId};
 /// whether this is still all there is.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
-    by_number: HashMap<i64, Arc<Kind>>,
+    /// At the place of its number: SQLite counts them from 1.
+    by_number: Vec<Option<Arc<Kind>>>,
     /// In the order of their numbers, so that a query's text is the same each time.
     numbers: Vec<i64>,
     newest: i64,
@@ -42,8 +42,12 @@ impl Kinds {
             kinds.newest = number;
             kinds.numbers.push(number);
             // A damaged one is left out, and each of its events is reported.
-            if let Some(kind) = read(row) {
-                kinds.by_number.insert(number, Arc::new(kind));
+            let place = usize::try_from(number).unwrap_or(0);
+            if kinds.by_number.len() <= place {
+                kinds.by_number.resize(place + 1, None);
+            }
+            if let Some(slot) = kinds.by_number.get_mut(place) {
+                *slot = read(row).map(Arc::new);
             }
         }
         Ok(kinds)
@@ -58,7 +62,7 @@ impl Kinds {
     }
 
     pub(super) fn get(&self, number: i64) -> Option<&Arc<Kind>> {
-        self.by_number.get(&number)
+        self.by_number.get(usize::try_from(number).ok()?)?.as_ref()
     }
 
     pub(super) fn choose(&self, query: &Query) -> Chosen {

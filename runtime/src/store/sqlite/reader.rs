@@ -1,8 +1,9 @@
 //! The connections that read, and pages read with them.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
@@ -315,6 +316,10 @@ impl Reading<'_> {
     }
 }
 
+/// The times that can be told, in microseconds since 1970.
+const TIMES: RangeInclusive<i64> =
+    DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
+
 /// A row's values, or what is wrong with them.
 fn decode<'a>(
     position: i64,
@@ -346,8 +351,8 @@ fn decode<'a>(
                 other => return Err(wrong("id", other)),
             },
             recorded_at: match time {
-                ValueRef::Integer(time) => DateTime::from_timestamp_micros(time)
-                    .ok_or_else(|| format!("its time {time} is out of range"))?,
+                ValueRef::Integer(time) if TIMES.contains(&time) => time,
+                ValueRef::Integer(time) => return Err(format!("its time {time} is out of range")),
                 other => return Err(wrong("time", other)),
             },
             stream: text("stream id", stream)?,
@@ -355,7 +360,11 @@ fn decode<'a>(
                 ValueRef::Null => "",
                 metadata => text("metadata", metadata)?,
             },
-            payload: text("payload", payload)?.as_bytes(),
+            // That it is JSON, hence text, whoever decodes it finds out.
+            payload: match payload {
+                ValueRef::Text(bytes) => bytes,
+                other => return Err(wrong("payload", other)),
+            },
         })
     })())
 }
