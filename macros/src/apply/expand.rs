@@ -237,6 +237,7 @@ fn fold(apply: &Apply) -> TokenStream {
         let krate = krate.at(span);
         quote_spanned!(span=> ::core::option::Option::Some(<#this as #krate::__private::Start>::start()))
     };
+    let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut create = TokenStream::new();
     let mut evolve = TokenStream::new();
     let mut current = TokenStream::new();
@@ -292,6 +293,7 @@ fn fold(apply: &Apply) -> TokenStream {
         impl #krate::aggregate::Apply for #this {
             type Event = #events;
             const FOLD_FINGERPRINT: u64 = #krate::__private::mix(#fingerprint, <#events as #krate::event::Event>::FINGERPRINT);
+            const ASKS_CONTEXT: bool = #asks;
             fn start() -> ::core::option::Option<Self> {
                 #start
             }

@@ -223,10 +223,11 @@ impl<P: Projection> Projector<P> {
     /// Handles all events up to a position, page by page, until it is reached or another process moves the checkpoint.
     async fn advance_to(&mut self, head: Position) -> Result<u64, ProjectionError> {
         let in_memory = matches!(self.home, Home::Memory { .. });
-        let query = Query::all()
+        let mut query = Query::all()
             .any_of(P::selectors())
             .after(self.position)
             .up_to(head);
+        query.with_context = P::ASKS_ENVELOPE;
         let mut reader = self.store.read(query);
         let mut events = 0;
         while let Some(page) = reader.next_page().await? {
@@ -246,10 +247,11 @@ impl<P: Projection> Projector<P> {
                     self.position = last;
                 }
             }
-            events += page.len() as u64;
+            let handled = page.len() as u64;
             if !self.move_to(before, last).await? {
                 return Ok(events);
             }
+            events += handled;
         }
         self.move_to(self.position, head).await?;
         Ok(events)
@@ -257,14 +259,14 @@ impl<P: Projection> Projector<P> {
 
     /// Saves where the state stands now, if the store keeps it; false when another process moved the checkpoint.
     async fn move_to(&mut self, before: Position, to: Position) -> Result<bool, ProjectionError> {
-        if let Some(checkpoint) = self.checkpoint_of(&self.state, to)?
-            && (before != to || self.ahead)
-        {
-            self.ahead = true;
-            match self.save(Some(before), checkpoint).await {
-                Ok(()) => self.ahead = false,
-                Err(CheckpointError::Moved { .. }) => return Ok(false),
-                Err(CheckpointError::Store(error)) => return Err(error.into()),
+        if self.ahead || before != to {
+            if let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+                self.ahead = true;
+                match self.save(Some(before), checkpoint).await {
+                    Ok(()) => self.ahead = false,
+                    Err(CheckpointError::Moved { .. }) => return Ok(false),
+                    Err(CheckpointError::Store(error)) => return Err(error.into()),
+                }
             }
         }
         self.position = to;

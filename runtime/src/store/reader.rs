@@ -209,7 +209,8 @@ impl SparePages {
             .unwrap_or_default()
     }
 
-    fn give(&self, page: Page) {
+    fn give(&self, mut page: Page) {
+        page.clear();
         let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < Self::MOST && page.is_worth_keeping() {
             spare.push(page);

@@ -281,7 +281,7 @@ impl Reading<'_> {
         let Some((_, kind)) = run else {
             return Ok(Err("it has no kind".to_owned()));
         };
-        Ok(decode(position, row)?.map(|row| page.push(kind, row)))
+        Ok(decode(position, row, self.query)?.map(|row| page.push(kind, row)))
     }
 
     fn kind(&mut self, number: i64) -> rusqlite::Result<Option<Arc<Kind>>> {
@@ -324,16 +324,23 @@ const TIMES: RangeInclusive<i64> =
 fn decode<'a>(
     position: i64,
     row: &'a rusqlite::Row<'_>,
+    query: &'a Query,
 ) -> rusqlite::Result<Result<Row<'a>, String>> {
-    let (version, id, time, stream, metadata, payload) = (
-        row.get_ref(1)?,
-        row.get_ref(3)?,
-        row.get_ref(4)?,
-        row.get_ref(5)?,
-        row.get_ref(6)?,
-        row.get_ref(7)?,
-    );
+    let (version, time, payload) = (row.get_ref(1)?, row.get_ref(3)?, row.get_ref(4)?);
+    // All events of a stream are of that stream, so its id is not read from each.
+    let stream = match &query.stream {
+        Some(stream) => ValueRef::Text(stream.id().as_bytes()),
+        None => row.get_ref(5)?,
+    };
+    let context = match query.with_context {
+        true => Some((row.get_ref(6)?, row.get_ref(7)?)),
+        false => None,
+    };
     Ok((|| {
+        let (id, metadata) = match context {
+            Some((id, metadata)) => (event_id(id)?, metadata),
+            None => (Uuid::nil(), ValueRef::Null),
+        };
         Ok(Row {
             position: Position(
                 u64::try_from(position).map_err(|_| "its position is negative".to_owned())?,
@@ -343,13 +350,7 @@ fn decode<'a>(
                 ValueRef::Integer(version) => return Err(format!("its version is {version}")),
                 other => return Err(wrong("version", other)),
             },
-            id: match id {
-                ValueRef::Blob(bytes) => EventId(
-                    Uuid::from_slice(bytes)
-                        .map_err(|_| format!("its id has {} bytes, not 16", bytes.len()))?,
-                ),
-                other => return Err(wrong("id", other)),
-            },
+            id: EventId(id),
             recorded_at: match time {
                 ValueRef::Integer(time) if TIMES.contains(&time) => time,
                 ValueRef::Integer(time) => return Err(format!("its time {time} is out of range")),
@@ -367,6 +368,15 @@ fn decode<'a>(
             },
         })
     })())
+}
+
+fn event_id(value: ValueRef<'_>) -> Result<Uuid, String> {
+    match value {
+        ValueRef::Blob(bytes) => {
+            Uuid::from_slice(bytes).map_err(|_| format!("its id has {} bytes, not 16", bytes.len()))
+        }
+        other => Err(wrong("id", other)),
+    }
 }
 
 fn text<'a>(what: &str, value: ValueRef<'a>) -> Result<&'a str, String> {

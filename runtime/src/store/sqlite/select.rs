@@ -8,8 +8,17 @@ use rusqlite::types::Value;
 use super::kinds::{Chosen, Kinds};
 use crate::log::{Direction, Query, StreamId};
 
-const COLUMNS: &str =
-    "position, version, kind, event_id, recorded_at, stream_id, metadata, payload";
+/// The columns of a row; those that nobody asks for are not even read.
+fn columns(query: &Query) -> &'static str {
+    match (query.stream.is_some(), query.with_context) {
+        (false, true) => {
+            "position, version, kind, recorded_at, payload, stream_id, event_id, metadata"
+        }
+        (false, false) => "position, version, kind, recorded_at, payload, stream_id",
+        (true, true) => "position, version, kind, recorded_at, payload, NULL, event_id, metadata",
+        (true, false) => "position, version, kind, recorded_at, payload",
+    }
+}
 
 /// Up to this many kinds are read each by its index and merged; more are picked out of a scan.
 const MERGED: usize = 24;
@@ -113,7 +122,7 @@ impl<'a> Statement<'a> {
         let columns = if self.purpose == Purpose::Probe {
             "position"
         } else {
-            COLUMNS
+            columns(self.query)
         };
         let order = match self.query.direction {
             Direction::Forwards => "",
