@@ -312,6 +312,8 @@ impl SqliteOptions {
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // 32 MiB: the index by stream is written all over.
         connection.pragma_update(None, "cache_size", -32 * 1024)?;
+        // 16 MiB of write-ahead log between checkpoints: a page that is written again and again is copied back once.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         // After a burst, the write-ahead log shrinks to this.
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         if let Some(bytes) = self.max_bytes {
