@@ -228,6 +228,7 @@ impl<P: Projection> Projector<P> {
             .after(self.position)
             .up_to(head);
         query.with_context = P::ASKS_ENVELOPE;
+        query.page_size = 4096;
         let mut reader = self.store.read(query);
         let mut events = 0;
         while let Some(page) = reader.next_page().await? {
