@@ -37,7 +37,7 @@ pub fn run() {
     let mut ours = || {
         round += 1;
         rate((WRITERS * EACH) as usize, || {
-            runtime.block_on(append_all(&store, round))
+            runtime.block_on(append_all(&store, round));
         })
     };
     let mut floor_round = 0;
@@ -48,7 +48,7 @@ pub fn run() {
         || {
             floor_round += 1;
             rate((WRITERS * EACH) as usize, || {
-                runtime.block_on(floor.append_all(floor_round))
+                runtime.block_on(floor.append_all(floor_round));
             })
         },
         &mut ours,

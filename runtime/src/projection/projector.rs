@@ -260,14 +260,13 @@ impl<P: Projection> Projector<P> {
 
     /// Saves where the state stands now, if the store keeps it; false when another process moved the checkpoint.
     async fn move_to(&mut self, before: Position, to: Position) -> Result<bool, ProjectionError> {
-        if self.ahead || before != to {
-            if let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
-                self.ahead = true;
-                match self.save(Some(before), checkpoint).await {
-                    Ok(()) => self.ahead = false,
-                    Err(CheckpointError::Moved { .. }) => return Ok(false),
-                    Err(CheckpointError::Store(error)) => return Err(error.into()),
-                }
+        let moved = self.ahead || before != to;
+        if moved && let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+            self.ahead = true;
+            match self.save(Some(before), checkpoint).await {
+                Ok(()) => self.ahead = false,
+                Err(CheckpointError::Moved { .. }) => return Ok(false),
+                Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
         }
         self.position = to;

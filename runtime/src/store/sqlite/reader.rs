@@ -332,9 +332,10 @@ fn decode<'a>(
         Some(stream) => ValueRef::Text(stream.id().as_bytes()),
         None => row.get_ref(5)?,
     };
-    let context = match query.with_context {
-        true => Some((row.get_ref(6)?, row.get_ref(7)?)),
-        false => None,
+    let context = if query.with_context {
+        Some((row.get_ref(6)?, row.get_ref(7)?))
+    } else {
+        None
     };
     Ok((|| {
         let (id, metadata) = match context {

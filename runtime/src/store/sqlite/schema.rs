@@ -16,7 +16,7 @@ const MIGRATIONS: &[&str] = &[VERSION_1];
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// The guards call a function that only this crate's connections have, so every other writer is told so by SQLite:
-/// "no such function: only_recount_appends_to_the_log". `INSERT OR REPLACE` deletes rows without firing the
+/// "no such function: `only_recount_appends_to_the_log`". `INSERT OR REPLACE` deletes rows without firing the
 /// triggers for deletion, which is why inserting is guarded too. For events it is a check: a trigger would cost every
 /// append a journal of its own, which made 64 writers slower by a quarter.
 const VERSION_1: &str = "

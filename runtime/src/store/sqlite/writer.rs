@@ -286,10 +286,10 @@ impl Writer {
     /// Gives up the transaction, if one is open: SQLite ends some by itself.
     fn roll_back(&mut self) {
         self.names.clear();
-        if !self.connection.is_autocommit() {
-            if let Err(error) = self.execute("ROLLBACK") {
-                tracing::warn!(%error, url = self.url, "a transaction could not be rolled back");
-            }
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::warn!(%error, url = self.url, "a transaction could not be rolled back");
         }
     }
 }
@@ -496,15 +496,14 @@ impl Shared {
                 }
             }));
             drop(writer);
-            match outcome {
-                Ok(()) => {
-                    let delivered = jobs.len();
-                    jobs.into_iter().for_each(Job::deliver);
-                    self.gather(delivered);
-                }
+            if outcome.is_err() {
                 // Those who wait learn it from the channel's end.
-                Err(_) => tracing::error!(url = self.url, "writing panicked"),
+                tracing::error!(url = self.url, "writing panicked");
+                continue;
             }
+            let delivered = jobs.len();
+            jobs.into_iter().for_each(Job::deliver);
+            self.gather(delivered);
         }
     }
 
