@@ -239,7 +239,10 @@ struct Counted {
 #[event(upcast_from = Counted, with = once_each)]
 struct CountedV2 {}
 
-#[expect(clippy::needless_pass_by_value, reason = "a conversion takes the old event")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a conversion takes the old event"
+)]
 fn once_each(old: Counted) -> Result<Vec<CountedV2>, String> {
     match old.times {
         13 => Err("unlucky".to_owned()),

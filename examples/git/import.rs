@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use recount::aggregate::{Applies, Apply};
-use recount::event::Versioned;
-use recount::log::{AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError};
+use recount::event::PayloadError;
+use recount::log::{
+    AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError, StreamAppend,
+};
 use recount::prelude::*;
 use recount::projection::{ProjectionError, Projector};
 use recount::repository::LoadError;
-use recount::serde_json;
 
 use crate::domain::{
     Commit, CommitId, CommitRecorded, File, FileAdded, FileDeleted, FileId, FileModified,
@@ -49,7 +50,7 @@ pub enum ImportError {
     #[error(transparent)]
     Files(#[from] ProjectionError),
     #[error(transparent)]
-    Encode(#[from] serde_json::Error),
+    Encode(#[from] PayloadError),
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -74,14 +75,11 @@ pub struct Imported {
 /// The last commit that the log holds, and how many there are; `None` while there is none.
 pub async fn recorded(store: &Store) -> Result<Option<(CommitRecorded, Version)>, LoadError> {
     let histories = Repository::<History>::new(store);
-    match histories.load(&HistoryId::first_parent()).await {
-        Ok(history) => {
-            let depth = Root::version(&history);
-            Ok(Root::into_state(history).last.map(|last| (last, depth)))
-        }
-        Err(LoadError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let Some(history) = histories.find(&HistoryId::first_parent()).await? else {
+        return Ok(None);
+    };
+    let depth = Root::version(&history);
+    Ok(Root::into_state(history).last.map(|last| (last, depth)))
 }
 
 /// The position at which a commit ends in the log; `None` when it is not on the history that was recorded.
@@ -305,7 +303,7 @@ struct Pending {
 
 impl Pending {
     /// Adds an event to a stream. It is one that the aggregate applies, or this does not compile.
-    fn add<A: Apply + Applies<E>, E: Versioned + Serialize>(
+    fn add<A: Apply + Applies<E>, E: Event>(
         &mut self,
         to: &Repository<A>,
         id: &A::Id,
@@ -315,10 +313,13 @@ impl Pending {
     ) -> Result<(), ImportError> {
         let event = NewEvent {
             id: event_id,
-            ..NewEvent::json(E::NAME, E::VERSION, event)?
+            ..NewEvent::of(event)?
         };
-        let batch = std::mem::take(&mut self.batch);
-        self.batch = batch.append(to.stream(id)?, expected, [event]);
+        self.batch.push(StreamAppend {
+            stream: to.stream(id)?,
+            expected,
+            events: vec![event],
+        });
         self.events += 1;
         Ok(())
     }

@@ -44,6 +44,7 @@ every_store! {
         let accounts = Repository::<Account>::new(&store);
         let a = id("nobody");
         assert!(!accounts.exists(&a).await.unwrap());
+        assert!(accounts.find(&a).await.unwrap().is_none());
         assert!(matches!(accounts.load(&a).await.unwrap_err(), LoadError::NotFound { .. }));
         assert!(matches!(accounts.load_at(&a, Version(1)).await.unwrap_err(), LoadError::NotFound { .. }));
         assert!(matches!(accounts.load_as_of(&a, Utc::now()).await.unwrap_err(), LoadError::NotFound { .. }));

@@ -157,13 +157,25 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// A dropped future leaves state and position in step; the next call goes on from there.
     pub async fn catch_up(&mut self) -> Result<Progress, ProjectionError> {
+        self.catch_up_to(Position(u64::MAX)).await
+    }
+
+    /// Handles all events up to and with a position, as far as there are any: the state as it was when the log ended there,
+    /// if no later event was handled before.
+    ///
+    /// # Errors
+    /// As [`catch_up`](Self::catch_up).
+    ///
+    /// # Cancel safety
+    /// As [`catch_up`](Self::catch_up).
+    pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
         let mut events = 0;
         loop {
             if self.ahead {
                 self.reload().await?;
             }
             // Taken first: an event that is appended after this is behind it, and waits for the next round.
-            let head = self.store.head().await?;
+            let head = self.store.head().await?.min(position);
             if head <= self.position {
                 return Ok(Progress {
                     events,

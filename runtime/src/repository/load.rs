@@ -51,6 +51,20 @@ impl<A: Apply> Repository<A> {
         self.root(id, stream, folded)
     }
 
+    /// The aggregate as it is now, or `None` when there is no event.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for [`LoadError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn find(&self, id: &A::Id) -> Result<Option<Root<A>>, LoadError> {
+        match self.load(id).await {
+            Err(LoadError::NotFound { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The aggregate as it was when it had this version.
     ///
     /// # Errors
