@@ -14,6 +14,7 @@ pub use backend::{
     StoredSnapshot,
 };
 pub use connect::ConnectError;
+pub use memory::MemoryBackend;
 pub use reader::Reader;
 
 use crate::clock::{Clock, IdSource, Sources};
