@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use recount::aggregate::Apply;
+use recount::aggregate::{Aggregate as _, Apply};
 use recount::event::{DecodeError, Decoded, Names, PayloadError, StoredEvent, Versioned};
 use recount::log::{Category, EventId, Kind, Page, Position, Row, Version};
 use recount::prelude::*;
@@ -112,7 +112,7 @@ fn each_version_is_converted_step_by_step_to_the_newest() {
     ] {
         assert_eq!(
             decode::<DepositedV3>("Deposited", version, payload).unwrap(),
-            [seven.clone()]
+            std::slice::from_ref(&seven)
         );
     }
 }
@@ -239,6 +239,7 @@ struct Counted {
 #[event(upcast_from = Counted, with = once_each)]
 struct CountedV2 {}
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
 fn once_each(old: Counted) -> Result<Vec<CountedV2>, String> {
     match old.times {
         13 => Err("unlucky".to_owned()),
@@ -257,6 +258,34 @@ fn a_function_may_drop_split_or_refuse() {
         decode::<CountedV2>("Counted", 1, r#"{"times":13}"#),
         Err(PayloadError::Upcast { from: 1, .. })
     ));
+}
+
+// A version that its type's name does not say.
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = CountedV2)]
+struct Tallied {
+    #[serde(default)]
+    by: String,
+}
+
+impl From<CountedV2> for Tallied {
+    fn from(_: CountedV2) -> Self {
+        Self { by: String::new() }
+    }
+}
+
+#[test]
+fn name_and_version_follow_from_the_version_before() {
+    assert_eq!((Tallied::NAME, Tallied::VERSION), ("Counted", 3));
+    let payload = r#"{"times":2}"#;
+    assert_eq!(decode::<Tallied>("Counted", 1, payload).unwrap().len(), 2);
+}
+
+#[test]
+fn a_changed_version_before_changes_the_fingerprint() {
+    assert_ne!(CountedV2::FINGERPRINT, Tallied::FINGERPRINT);
+    assert_ne!(Account::FOLD_FINGERPRINT, Account::FINGERPRINT);
 }
 
 // One stored event that two types read, one of which has a later version.
@@ -360,7 +389,7 @@ impl Account {
         self.log.push(format!("name {}", event.to));
     }
 
-    fn counted(&mut self, _: CountedV2) {
+    fn counted(&mut self, _: Tallied) {
         self.cents += 1;
     }
 

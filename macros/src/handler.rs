@@ -100,7 +100,7 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
         let Some(handler) = handler(role, &name, member, errors) else {
             continue;
         };
-        if distinct(&handlers, &handler, errors) {
+        if distinct(role, &handlers, &handler, errors) {
             handlers.push(handler);
         }
     }
@@ -457,15 +457,20 @@ fn expected(
 }
 
 /// Whether no handler before takes the same event.
-fn distinct(handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
-    let Some(other) = handlers.iter().find(|other| other.name == handler.name) else {
+fn distinct(role: Role, handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
+    let text = crate::event::text;
+    // Only an aggregate's events share an enum; a projection may take one `Closed` of each of its aggregates.
+    let clashes = |other: &&Handler| {
+        other.name == handler.name
+            && (role == Role::Apply || text(&other.event) == text(&handler.event))
+    };
+    let Some(other) = handlers.iter().find(clashes) else {
         return true;
     };
     if !other.cfgs.is_empty() && !handler.cfgs.is_empty() {
         // They may exclude each other; if they do not, the compiler says so.
         return true;
     }
-    let text = crate::event::text;
     if text(&other.event) == text(&handler.event) {
         errors.at(
             &handler.event,
