@@ -39,7 +39,7 @@ fn page(category: &str, events: &[(&str, u32, &str)]) -> Page {
             position: Position(index + 100),
             version: Version(index),
             id: EventId(Uuid::nil()),
-            recorded_at: DateTime::<Utc>::UNIX_EPOCH,
+            recorded_at: 0,
             stream: "s1",
             metadata: "",
             payload: payload.as_bytes(),
@@ -239,7 +239,10 @@ struct Counted {
 #[event(upcast_from = Counted, with = once_each)]
 struct CountedV2 {}
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a conversion")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a conversion takes the old event"
+)]
 fn once_each(old: Counted) -> Result<Vec<CountedV2>, String> {
     match old.times {
         13 => Err("unlucky".to_owned()),

@@ -456,13 +456,13 @@ fn expected(
     }
 }
 
-/// Whether no handler before takes the same event.
+/// Whether no handler before takes the same event, or one whose variant would have the same name. A projection has no
+/// variants: events of several aggregates may well be called alike.
 fn distinct(role: Role, handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
     let text = crate::event::text;
-    // Only an aggregate's events share an enum; a projection may take one `Closed` of each of its aggregates.
-    let clashes = |other: &&Handler| {
-        other.name == handler.name
-            && (role == Role::Apply || text(&other.event) == text(&handler.event))
+    let clashes = |other: &&Handler| match role {
+        Role::Apply => other.name == handler.name,
+        Role::Projection => text(&other.event) == text(&handler.event),
     };
     let Some(other) = handlers.iter().find(clashes) else {
         return true;

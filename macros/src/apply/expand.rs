@@ -46,7 +46,7 @@ pub(super) fn apply(apply: &Apply) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(private_interfaces, unreachable_pub, clippy::large_enum_variant)]
+        #[allow(private_interfaces, unreachable_pub, clippy::enum_variant_names, clippy::large_enum_variant)]
         pub enum #events { #(#variants),* }
         #(#cfgs)*
         const _: () = {
@@ -237,6 +237,7 @@ fn fold(apply: &Apply) -> TokenStream {
         let krate = krate.at(span);
         quote_spanned!(span=> ::core::option::Option::Some(<#this as #krate::__private::Start>::start()))
     };
+    let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut create = TokenStream::new();
     let mut evolve = TokenStream::new();
     let mut current = TokenStream::new();
@@ -292,6 +293,7 @@ fn fold(apply: &Apply) -> TokenStream {
         impl #krate::aggregate::Apply for #this {
             type Event = #events;
             const FOLD_FINGERPRINT: u64 = #krate::__private::mix(#fingerprint, <#events as #krate::event::Event>::FINGERPRINT);
+            const ASKS_CONTEXT: bool = #asks;
             fn start() -> ::core::option::Option<Self> {
                 #start
             }

@@ -21,6 +21,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         .handlers
         .iter()
         .map(|handler| adapter(projection, handler));
+    let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut shape = quote!(let shape = #fingerprint;);
     let mut selectors = TokenStream::new();
     let mut current = TokenStream::new();
@@ -106,6 +107,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             impl #krate::Projection for #this {
                 const NAME: &'static str = #name;
                 const FINGERPRINT: u64 = { #shape shape };
+                const ASKS_ENVELOPE: bool = #asks;
                 fn selectors() -> #krate::__private::SelectorList {
                     let selectors = #krate::__private::Selectors::new();
                     #selectors

@@ -106,6 +106,9 @@ pub trait Apply: Aggregate {
     /// A hash over the tokens of the `#[apply]` block and the shapes of its events.
     const FOLD_FINGERPRINT: u64;
 
+    /// Whether a method takes the context: without one, reading need not bring ids and metadata.
+    const ASKS_CONTEXT: bool;
+
     /// The state before the first event; `None` when an event makes it.
     fn start() -> Option<Self>;
 

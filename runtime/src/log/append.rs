@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::stream::check_name;
 use super::{EventId, Metadata, NameError, Position, StreamId, Version};
+use crate::event::{Event, PayloadError};
 use crate::store::BackendError;
 
 /// What must hold of a stream for an append to it to be accepted.
@@ -106,6 +107,37 @@ impl NewEvent {
     }
 }
 
+impl NewEvent {
+    /// A typed event on its way into the log without an aggregate, as an import makes it: with a new id, recorded now.
+    ///
+    /// # Errors
+    /// [`PayloadError::Unstorable`] when a value has no form in JSON.
+    ///
+    /// # Examples
+    /// ```
+    /// use recount::{log::NewEvent, prelude::*};
+    ///
+    /// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    /// pub struct Noted { pub text: String }
+    ///
+    /// let event = NewEvent::of(&Noted { text: "hello".into() })?;
+    /// assert_eq!((&*event.name, event.schema_version), ("Noted", 1));
+    /// # Ok::<(), recount::event::PayloadError>(())
+    /// ```
+    pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
+        let mut payload = Vec::with_capacity(128);
+        event.encode(&mut payload)?;
+        Ok(Self {
+            id: EventId(uuid::Uuid::now_v7()),
+            name: event.name().into(),
+            schema_version: event.schema_version(),
+            recorded_at: Utc::now().trunc_subsecs(6),
+            metadata: Metadata::default(),
+            payload,
+        })
+    }
+}
+
 /// Events for one stream of a [`Batch`], and what must hold of the stream. Without events it only checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamAppend {
@@ -162,6 +194,11 @@ impl Batch {
     #[must_use]
     pub fn check(self, stream: StreamId, expected: Expected) -> Self {
         self.append(stream, expected, [])
+    }
+
+    /// Adds a part in place, where a batch is filled in a loop.
+    pub fn push(&mut self, part: StreamAppend) {
+        self.parts.push(part);
     }
 
     /// The parts, in the order in which they are checked and written.

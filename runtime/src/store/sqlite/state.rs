@@ -1,0 +1,269 @@
+//! Snapshots and checkpoints.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::names::NO_TENANT;
+use super::writer::{Stop, Transaction, Work};
+use crate::log::{Position, StreamId, TenantId, Version};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot};
+
+/// JSON as text, so that a person can read it in the table; anything else as it is.
+fn value(state: &[u8]) -> ValueRef<'_> {
+    if std::str::from_utf8(state).is_ok() {
+        ValueRef::Text(state)
+    } else {
+        ValueRef::Blob(state)
+    }
+}
+
+struct State<'a>(ValueRef<'a>);
+
+impl rusqlite::ToSql for State<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(rusqlite::types::ToSqlOutput::Borrowed(self.0))
+    }
+}
+
+/// Back from the table; a number or nothing is no state.
+fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<u8>>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes.to_vec()),
+        _ => None,
+    })
+}
+
+/// A number above what SQLite can hold stands for the greatest; none is ever reached.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn loaded(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn use_tenant(
+    transaction: &mut Transaction<'_>,
+    tenant: Option<&TenantId>,
+) -> rusqlite::Result<i64> {
+    let (tenant, new) = transaction
+        .names
+        .use_tenant(transaction.connection, tenant)?;
+    if new {
+        transaction.wrote();
+    }
+    Ok(tenant)
+}
+
+/// The number of a tenant, as a reader finds it; `None` when it was never used.
+fn find_tenant(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+) -> rusqlite::Result<Option<i64>> {
+    let Some(tenant) = tenant else {
+        return Ok(Some(NO_TENANT));
+    };
+    connection
+        .prepare_cached("SELECT tenant FROM tenants WHERE name = ?1")?
+        .query_row([tenant.as_str()], |row| row.get(0))
+        .optional()
+}
+
+/// Keeps a snapshot, unless a newer one of the same shape is kept.
+pub(super) struct SaveSnapshot {
+    pub(super) stream: StreamId,
+    pub(super) snapshot: StoredSnapshot,
+}
+
+impl Work for SaveSnapshot {
+    type Done = ();
+    type Error = StoreError;
+
+    fn bytes(&self) -> usize {
+        self.snapshot.state.len()
+    }
+
+    fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), Stop<StoreError>> {
+        let tenant = use_tenant(transaction, self.stream.tenant())?;
+        transaction.write(
+            "INSERT INTO snapshots (tenant, category, id, version, fingerprint, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (tenant, category, id) DO UPDATE
+             SET version = excluded.version, fingerprint = excluded.fingerprint, state = excluded.state
+             WHERE fingerprint <> excluded.fingerprint OR version < excluded.version",
+            params![
+                tenant,
+                self.stream.category().as_str(),
+                self.stream.id(),
+                stored(self.snapshot.version.0),
+                self.snapshot.fingerprint.cast_signed(),
+                State(value(&self.snapshot.state)),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The snapshot of a stream, of this shape.
+pub(super) fn snapshot(
+    connection: &Connection,
+    stream: &StreamId,
+    fingerprint: u64,
+) -> rusqlite::Result<Option<StoredSnapshot>> {
+    let Some(tenant) = find_tenant(connection, stream.tenant())? else {
+        return Ok(None);
+    };
+    let found = connection
+        .prepare_cached(
+            "SELECT version, state FROM snapshots
+             WHERE tenant = ?1 AND category = ?2 AND id = ?3 AND fingerprint = ?4",
+        )?
+        .query_row(
+            params![
+                tenant,
+                stream.category().as_str(),
+                stream.id(),
+                fingerprint.cast_signed()
+            ],
+            |row| Ok((row.get(0)?, state(row, 1)?)),
+        )
+        .optional()?;
+    Ok(found.and_then(|(version, state)| {
+        Some(StoredSnapshot {
+            version: Version(loaded(version)),
+            fingerprint,
+            state: state?,
+        })
+    }))
+}
+
+/// Deletes the snapshots of a category, or all.
+pub(super) struct DeleteSnapshots {
+    pub(super) tenant: Option<TenantId>,
+    pub(super) category: Option<String>,
+}
+
+impl Work for DeleteSnapshots {
+    type Done = u64;
+    type Error = StoreError;
+
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn write(&self, transaction: &mut Transaction<'_>) -> Result<u64, Stop<StoreError>> {
+        let tenant = match &self.tenant {
+            None => None,
+            tenant => match transaction
+                .names
+                .tenant(transaction.connection, tenant.as_ref())?
+            {
+                None => return Ok(0),
+                number => number,
+            },
+        };
+        let deleted = transaction.write(
+            "DELETE FROM snapshots
+             WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR category = ?2)",
+            params![tenant, self.category],
+        )?;
+        Ok(deleted as u64)
+    }
+}
+
+/// Saves position and state, if the projection still stands where the caller thinks.
+pub(super) struct SaveCheckpoint {
+    pub(super) tenant: Option<TenantId>,
+    pub(super) projection: String,
+    pub(super) fingerprint: u64,
+    pub(super) expected: Option<Position>,
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl Work for SaveCheckpoint {
+    type Done = ();
+    type Error = CheckpointError;
+
+    fn bytes(&self) -> usize {
+        self.checkpoint.state.as_ref().map_or(0, Vec::len)
+    }
+
+    fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), Stop<CheckpointError>> {
+        if let Some(expected) = self.expected {
+            let tenant = transaction
+                .names
+                .tenant(transaction.connection, self.tenant.as_ref())?;
+            let actual = transaction
+                .connection
+                .prepare_cached(
+                    "SELECT position FROM checkpoints
+                     WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
+                )?
+                .query_row(
+                    params![tenant, self.projection, self.fingerprint.cast_signed()],
+                    |row| row.get(0),
+                )
+                .optional()?
+                .map_or(Position::START, |position| Position(loaded(position)));
+            if actual != expected {
+                return Err(Stop::Refused(CheckpointError::Moved {
+                    projection: ProjectionKey {
+                        name: &self.projection,
+                        fingerprint: self.fingerprint,
+                    }
+                    .to_string(),
+                    expected,
+                    actual,
+                }));
+            }
+        }
+        let tenant = use_tenant(transaction, self.tenant.as_ref())?;
+        transaction.write(
+            "INSERT INTO checkpoints (tenant, projection, fingerprint, position, state)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (tenant, projection, fingerprint) DO UPDATE
+             SET position = excluded.position, state = excluded.state",
+            params![
+                tenant,
+                self.projection,
+                self.fingerprint.cast_signed(),
+                stored(self.checkpoint.position.0),
+                self.checkpoint
+                    .state
+                    .as_deref()
+                    .map(|state| State(value(state))),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// How far a projection got.
+pub(super) fn checkpoint(
+    connection: &Connection,
+    tenant: Option<&TenantId>,
+    projection: ProjectionKey<'_>,
+) -> rusqlite::Result<Option<Checkpoint>> {
+    let Some(tenant) = find_tenant(connection, tenant)? else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached(
+            "SELECT position, state FROM checkpoints
+             WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
+        )?
+        .query_row(
+            params![
+                tenant,
+                projection.name,
+                projection.fingerprint.cast_signed()
+            ],
+            |row| {
+                Ok(Checkpoint {
+                    position: Position(loaded(row.get(0)?)),
+                    state: state(row, 1)?,
+                })
+            },
+        )
+        .optional()
+}
