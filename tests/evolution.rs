@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use recount::aggregate::Apply;
+use recount::aggregate::{Aggregate as _, Apply};
 use recount::event::{DecodeError, Decoded, Names, PayloadError, StoredEvent, Versioned};
 use recount::log::{Category, EventId, Kind, Page, Position, Row, Version};
 use recount::prelude::*;
@@ -263,6 +263,34 @@ fn a_function_may_drop_split_or_refuse() {
     ));
 }
 
+// A version that its type's name does not say.
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = CountedV2)]
+struct Tallied {
+    #[serde(default)]
+    by: String,
+}
+
+impl From<CountedV2> for Tallied {
+    fn from(_: CountedV2) -> Self {
+        Self { by: String::new() }
+    }
+}
+
+#[test]
+fn name_and_version_follow_from_the_version_before() {
+    assert_eq!((Tallied::NAME, Tallied::VERSION), ("Counted", 3));
+    let payload = r#"{"times":2}"#;
+    assert_eq!(decode::<Tallied>("Counted", 1, payload).unwrap().len(), 2);
+}
+
+#[test]
+fn a_changed_version_before_changes_the_fingerprint() {
+    assert_ne!(CountedV2::FINGERPRINT, Tallied::FINGERPRINT);
+    assert_ne!(Account::FOLD_FINGERPRINT, Account::FINGERPRINT);
+}
+
 // One stored event that two types read, one of which has a later version.
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
@@ -364,7 +392,7 @@ impl Account {
         self.log.push(format!("name {}", event.to));
     }
 
-    fn counted(&mut self, _: CountedV2) {
+    fn counted(&mut self, _: Tallied) {
         self.cents += 1;
     }
 

@@ -21,11 +21,11 @@ pub(super) fn apply(apply: &Apply) -> TokenStream {
         let Handler {
             cfgs, event, name, ..
         } = handler;
-        let doc = format!("[`{name}`]");
+        let doc = format!("`{name}`");
         quote!(#(#cfgs)* #[doc = #doc] #name(#event))
     });
     let doc = format!(
-        "Every event of [`{}`], as its `#[apply]` block lists them.",
+        "Every event of `{}`, as its `#[apply]` block lists them.",
         block.name
     );
     let adapters = handlers

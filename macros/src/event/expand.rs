@@ -42,7 +42,7 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     let mut names = quote!(#krate::event::Names::new(&[<Self as #krate::event::Versioned>::NAME #(, #formerly)*]));
     let span = ident.span().resolved_at(Span::mixed_site());
     let codec = quote_spanned! {span=>
-        const CODEC: #own::__private::Codec<#ident> = <#ident as #own::__private::Stored>::CODEC;
+        const __CODEC: #own::__private::Codec<#ident> = <#ident as #own::__private::Stored>::CODEC;
     };
     let mut shape = quote!(#fingerprint);
     let mut items = TokenStream::new();
@@ -52,8 +52,8 @@ fn structure(event: &Event, one: &One) -> TokenStream {
         krate,
         one,
         &version_of,
-        &quote!((CODEC.decode)(stored.payload)),
-        &quote!((CODEC.convert)(json)),
+        &quote!((__CODEC.decode)(stored.payload)),
+        &quote!((__CODEC.convert)(json)),
     );
 
     if let Some(previous) = &one.upcast_from {
@@ -146,7 +146,7 @@ fn structure(event: &Event, one: &One) -> TokenStream {
                 }
                 #[inline]
                 fn encode(&self, out: &mut #krate::__private::Bytes) -> #krate::__private::Encoded {
-                    (CODEC.encode)(self, out)
+                    (__CODEC.encode)(self, out)
                 }
                 #[inline]
                 fn decode(stored: #krate::event::StoredEvent<'_>) -> #krate::__private::Read<Self> {
@@ -424,7 +424,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                     .extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
                 list.extend(quote!(#cfgs (#label, &#names),));
                 checks.extend(quote_spanned! {span=>
-                    #cfgs const _: () = #krate::__private::distinct(EVENTS, #label, &#names);
+                    #cfgs const _: () = #krate::__private::distinct(__EVENTS, #label, &#names);
                 });
                 checks.extend(newest(&krate, &cfgs, ty));
                 match_name.extend(quote!(#cfgs Self::#ident(event) => #name_of(event),));
@@ -458,7 +458,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                 own.extend(names.iter().cloned());
                 list.extend(quote!((#label, &#krate::event::Names::new(&[#(#names),*])),));
                 checks.extend(quote_spanned! {span=>
-                    const _: () = #checked::__private::distinct(EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
+                    const _: () = #checked::__private::distinct(__EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
                 });
                 match_name.extend(quote!(Self::#ident #pattern => #name,));
                 match_version.extend(quote!(Self::#ident #pattern => #version,));
@@ -485,7 +485,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
     let (match_name, match_version, match_encode) =
         (of(&match_name), of(&match_version), of(&match_encode));
     quote! {
-        const EVENTS: &[(&str, &#krate::event::Names)] = &[#list];
+        const __EVENTS: &[(&str, &#krate::event::Names)] = &[#list];
         #checks
         #[automatically_derived]
         impl #krate::event::Event for #this {

@@ -59,6 +59,7 @@ pub mod account {
 pub struct Counts {
     pub opened: u32,
     pub closed: u32,
+    pub shipped: u32,
 }
 
 #[projection(name = "counts", of(order::Order, account::Account))]
@@ -70,6 +71,10 @@ impl Counts {
     fn closed(&mut self, _: account::Closed) {
         self.closed += 1;
     }
+
+    fn shipped(&mut self, _: order::Closed) {
+        self.shipped += 1;
+    }
 }
 
 fn main() {
@@ -78,7 +83,7 @@ fn main() {
         let found = selectors.iter().find(|it| it.category.as_deref() == Some(category));
         found.map(|it| it.names.clone()).unwrap_or_default()
     };
-    assert_eq!(of("order"), ["Opened"]);
+    assert_eq!(of("order"), ["Opened", "Closed"]);
     assert_eq!(of("account"), ["Opened", "Closed"]);
 }
 
