@@ -412,26 +412,29 @@ impl Backend for MemoryBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
-        expected: Option<Position>,
         checkpoint: Checkpoint,
-    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+    ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         let mut log = self.writing();
         let key = (tenant.cloned(), projection.to_string());
-        let actual = log
-            .checkpoints
-            .get(&key)
-            .map_or(Position::START, |kept| kept.position);
-        if let Some(expected) = expected
-            && expected != actual
-        {
+        let expected = checkpoint.revision;
+        let actual = log.checkpoints.get(&key).map_or(0, |kept| kept.revision);
+        if expected != actual {
+            let projection = projection.to_string();
             return ready(Err(CheckpointError::Moved {
-                projection: projection.to_string(),
+                projection,
                 expected,
                 actual,
             }));
         }
-        log.checkpoints.insert(key, checkpoint);
-        ready(Ok(()))
+        let revision = actual + 1;
+        log.checkpoints.insert(
+            key,
+            Checkpoint {
+                revision,
+                ..checkpoint
+            },
+        );
+        ready(Ok(revision))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

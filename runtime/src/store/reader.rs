@@ -51,6 +51,10 @@ impl Reader {
         refused: Option<ReadError>,
     ) -> Self {
         let page = spare.take();
+        let query = Query {
+            page_size: query.page_size.max(1),
+            ..query
+        };
         Self {
             backend,
             spare,
@@ -76,7 +80,8 @@ impl Reader {
         if self.done || self.query.limit == Some(0) {
             return Ok(None);
         }
-        self.index = 0;
+        // Until there is another page: a call that is dropped while it waits must not find the old one at its beginning.
+        self.index = usize::MAX;
         let outcome = if let Some(ahead) = &mut self.ahead {
             let read = ahead.await;
             self.ahead = None;
@@ -102,6 +107,7 @@ impl Reader {
             return Ok(None);
         };
         let last = last.position();
+        self.index = 0;
         self.pages += 1;
         self.query.limit = self
             .query

@@ -298,7 +298,7 @@ fn same(
     let mut statement = connection.prepare_cached(
         "SELECT e.event_id, e.stream, k.name, k.schema_version, e.payload, e.version
          FROM events AS e JOIN kinds AS k ON k.kind = e.kind
-         WHERE e.position >= ?1 AND e.batch = ?1 ORDER BY e.position LIMIT ?2",
+         WHERE e.position >= ?1 AND e.position < ?1 + ?2 AND e.batch = ?1 ORDER BY e.position LIMIT ?2",
     )?;
     let total = count(batch.events().count());
     // One more than expected, to see whether the batch ends where this one does.
