@@ -149,6 +149,15 @@ pub struct StreamAppend {
     pub events: Vec<NewEvent>,
 }
 
+impl StreamAppend {
+    /// Cuts times to what every backend keeps.
+    pub(crate) fn keep_microseconds(&mut self) {
+        for event in &mut self.events {
+            event.recorded_at = event.recorded_at.trunc_subsecs(6);
+        }
+    }
+}
+
 /// Appends to one or several streams that are accepted together or not at all.
 ///
 /// Parts are checked and written in order, so a later part for the same stream sees the earlier one.
@@ -221,8 +230,8 @@ impl Batch {
             .flat_map(|part| part.events.iter().map(move |event| (&part.stream, event)))
     }
 
-    /// The rules that hold on every backend, checked before one is asked.
-    pub(crate) fn validate(&self) -> Result<(), AppendError> {
+    /// The rules that hold on every backend, checked before one is asked; `parse` also reads payloads that others wrote.
+    pub(crate) fn validate(&self, parse: bool) -> Result<(), AppendError> {
         let mut ids = std::collections::HashSet::new();
         let many = self.events().nth(1).is_some();
         for (stream, event) in self.events() {
@@ -239,7 +248,7 @@ impl Batch {
             if event.payload.len() > NewEvent::MAX_PAYLOAD_BYTES {
                 return Err(refused(RefusedReason::TooLarge(event.payload.len())));
             }
-            if serde_json::from_slice::<serde::de::IgnoredAny>(&event.payload).is_err() {
+            if parse && serde_json::from_slice::<serde::de::IgnoredAny>(&event.payload).is_err() {
                 return Err(refused(RefusedReason::NotJson));
             }
             if many && !ids.insert(event.id) {
@@ -312,12 +321,12 @@ pub enum AppendError {
     },
     /// An id of the batch is known, but the batch is not one that was appended before; nothing was written.
     #[error(
-        "event id {event} is already stored in stream {stream} at version {version}, with other content or in another batch; give new events new ids"
+        "event id {event} is already stored in {stream} at version {version}, with other content or in another batch; give new events new ids"
     )]
     Duplicate {
         /// The id.
         event: EventId,
-        /// The stream that the batch would have written it to.
+        /// The stream that holds it.
         stream: StreamId,
         /// The version at which the id stands, in the stream that holds it.
         version: Version,

@@ -81,9 +81,9 @@ impl Log {
         let known = |stream: &StreamId, event: &NewEvent| {
             self.ids.get(&(stream.tenant().cloned(), event.id)).copied()
         };
-        let (stream, event, index) = batch
+        let (event, index) = batch
             .events()
-            .find_map(|(s, e)| Some((s, e, known(s, e)?)))?;
+            .find_map(|(stream, event)| Some((event, known(stream, event)?)))?;
         let first = self.events.get(index)?.batch;
         let earlier = self
             .events
@@ -104,11 +104,11 @@ impl Log {
                 .zip(batch.events())
                 .all(|(stored, new)| same(stored, new))
         {
-            let version = self.events.get(index)?.version;
+            let holder = self.events.get(index)?;
             return Some(Err(AppendError::Duplicate {
                 event: event.id,
-                stream: stream.clone(),
-                version,
+                stream: holder.stream.clone(),
+                version: holder.version,
             }));
         }
         // A part's stream ended at its last event then; a part without events only checked, and says what is there now.

@@ -17,6 +17,9 @@ pub(super) struct Kinds {
     newest: i64,
 }
 
+/// The highest number that is believed: SQLite counts, so a higher one is damage.
+const MOST: usize = 1 << 24;
+
 /// The kinds that a query can meet.
 #[derive(Debug)]
 pub(super) enum Chosen {
@@ -42,7 +45,10 @@ impl Kinds {
             kinds.newest = number;
             kinds.numbers.push(number);
             // A damaged one is left out, and each of its events is reported.
-            let place = usize::try_from(number).unwrap_or(0);
+            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            if place > MOST {
+                continue;
+            }
             if kinds.by_number.len() <= place {
                 kinds.by_number.resize(place + 1, None);
             }
