@@ -2,6 +2,8 @@
 //!
 //! Serde's derives are among it; their code names the crate `serde`, so that must be a dependency of yours too.
 
+pub use crate::log::Metadata;
+pub use crate::projection::Projector;
 #[cfg(feature = "macros")]
 pub use crate::{Aggregate, Event, Id, apply, projection};
 pub use crate::{Envelope, EventContext, Position, Repository, Root, Store, Version};

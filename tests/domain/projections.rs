@@ -203,6 +203,7 @@ every_store! {
             let stopped = stored.catch_up().await.unwrap_err();
             let ProjectionError::Decode { source, .. } = &stopped else { panic!("{stopped}") };
             assert_eq!((source.position, source.version, source.name.as_str()), (at, Version(5), "Deposited"));
+            assert_eq!((stored.handled, stored.position()), (3, Position(at.0 - 1)));
             assert!(in_memory.catch_up().await.is_err());
             assert_eq!(in_memory.handled, 3);
         }

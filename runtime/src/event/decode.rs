@@ -153,10 +153,7 @@ pub enum PayloadError {
 /// A stored event that could not be read or folded: where it stands, what it is, and why.
 ///
 /// The others stay readable; the log is never changed by a failed read.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "event {name} v{schema_version} at version {version} of stream {stream} (position {position}): {reason}"
-)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct DecodeError {
     /// The stream that holds it.
@@ -171,6 +168,30 @@ pub struct DecodeError {
     pub schema_version: u32,
     /// Why it could not be read.
     pub reason: DecodeReason,
+}
+
+impl std::fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            stream,
+            version,
+            position,
+            name,
+            schema_version,
+            reason,
+        } = self;
+        write!(
+            f,
+            "event {name} v{schema_version} at version {version} of stream {stream} (position {position}): {reason}"
+        )
+    }
+}
+
+impl std::error::Error for DecodeError {
+    /// What the reason was caused by: the reason itself is told by the text.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&self.reason)
+    }
 }
 
 /// The reason of a [`DecodeError`].

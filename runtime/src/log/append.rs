@@ -350,7 +350,7 @@ pub enum AppendError {
         tenant: super::TenantId,
     },
     /// The store may only be read; nothing was written.
-    #[error("the store {store} cannot be written: {source}")]
+    #[error("the store {store} can only be read, nothing was written")]
     ReadOnly {
         /// The store's URL.
         store: String,

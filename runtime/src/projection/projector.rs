@@ -90,7 +90,7 @@ pub struct Progress {
 #[non_exhaustive]
 pub enum ProjectionError {
     /// An event cannot be read.
-    #[error("projection {projection} stopped: {source}")]
+    #[error("projection {projection} stopped before an event that cannot be read")]
     Decode {
         /// The projection's name.
         projection: &'static str,
@@ -275,24 +275,30 @@ impl<P: Projection> Projector<P> {
             // From here to the end of the page nothing waits, so memory's state and position move in step.
             self.ahead = !in_memory;
             let before = self.position;
-            let mut last = before;
+            let (mut last, mut handled, mut failed) = (before, 0, None);
             for record in page.iter() {
-                self.state
-                    .handle(&record)
-                    .map_err(|source| ProjectionError::Decode {
-                        projection: P::NAME,
-                        source,
-                    })?;
+                if let Err(source) = self.state.handle(&record) {
+                    failed = Some(source);
+                    break;
+                }
                 last = record.position();
+                handled += 1;
                 if in_memory {
                     self.position = last;
                 }
             }
-            let handled = page.len() as u64;
+            self.ahead = !in_memory && handled > 0;
+            // What came before an event that cannot be read is handled, and saved.
             if !self.move_to(before, last).await? {
                 return Ok(events);
             }
             events += handled;
+            if let Some(source) = failed {
+                return Err(ProjectionError::Decode {
+                    projection: P::NAME,
+                    source,
+                });
+            }
         }
         self.move_to(self.position, head).await?;
         Ok(events)

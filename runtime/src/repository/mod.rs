@@ -228,12 +228,17 @@ impl<A: Apply> Repository<A> {
     }
 }
 
+/// How often a batch is appended in all when the store is busy or the outcome unknown: the store has waited by itself each time.
+const TRANSIENT: u32 = 3;
+
 /// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
 async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appended, AppendError> {
     let mut tries = retry.tries();
     loop {
         match store.append_encoded(batch.clone()).await {
-            Err(error) if error.is_transient() && tries.again().await => {
+            Err(error)
+                if error.is_transient() && tries.made() < TRANSIENT && tries.again().await =>
+            {
                 tracing::debug!(%error, "append failed, trying again with the same events");
             }
             outcome => return outcome,

@@ -77,12 +77,25 @@ impl Tries {
         self.made += 1;
         let pause = longest.mul_f64(random_fraction());
         if pause < Duration::from_micros(50) {
-            // Timers tick in milliseconds: a pause this short is better spent letting others run.
+            // A pause this short is better spent letting others run.
             tokio::task::yield_now().await;
         } else {
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
         }
         true
+    }
+}
+
+/// Waits on any executor: a runtime may have been built without a timer, and conflicts are rare enough for a thread each.
+async fn sleep(pause: Duration) {
+    let (done, waiting) = tokio::sync::oneshot::channel();
+    let sleeper = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(pause);
+        // Nobody waits any more when the command was dropped.
+        let _ = done.send(());
+    });
+    if sleeper.is_ok() {
+        let _ = waiting.await;
     }
 }
 

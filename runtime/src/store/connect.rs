@@ -38,6 +38,16 @@ pub enum ConnectError {
         /// What was found.
         reason: String,
     },
+    /// The file is a database whose content is damaged; it was left as it is.
+    #[error(
+        "{path} is damaged: {reason}; put back a copy, or save what can be read with the `.recover` command of the sqlite3 shell"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What SQLite said.
+        reason: String,
+    },
     /// The file is a database of some other application.
     #[error(
         "{path} is a database of another application (it holds the table {table}); name another file"
@@ -88,7 +98,18 @@ pub(super) async fn connect(url: &str) -> Result<Store, ConnectError> {
             feature: "sqlite",
         }),
         _ => Err(ConnectError::UnknownUrl {
-            url: url.to_owned(),
+            url: without_password(url),
         }),
+    }
+}
+
+/// A URL as it may be shown: what stands before the last `@` of its address is left out.
+fn without_password(url: &str) -> String {
+    match url
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+    {
+        Some((scheme, (_, address))) => format!("{scheme}://…@{address}"),
+        None => url.to_owned(),
     }
 }

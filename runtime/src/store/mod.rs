@@ -115,7 +115,8 @@ impl Store {
     /// The same store, seen by one tenant: the handle reads, writes and counts nothing else, and cannot be widened.
     ///
     /// The same stream id in two tenants is two streams. A handle that is bound to no tenant has streams of its own,
-    /// and its reads across streams see those of all tenants.
+    /// and its reads across streams see those of all tenants. A projection over them must keep them apart by the whole
+    /// stream, `at.stream`, since `at.stream.id()` may be the same in two.
     ///
     /// # Errors
     /// [`TenantError`] when the name is empty, too long or holds a NUL character, and when this handle is bound to another.

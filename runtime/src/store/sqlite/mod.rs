@@ -13,6 +13,13 @@
 //! - Several processes may use one file on one machine, for reading and writing. On a network file system, SQLite's locks
 //!   cannot be relied upon: use a server instead.
 //!
+//! - While another process holds the file's lock, an append waits for up to 10 seconds, in the writer's own thread; then it is
+//!   [`AppendError::Unavailable`], with nothing written.
+//!
+//! # The files belong together
+//! **Never delete `PATH-wal` by hand**: what was committed last stands only there until it is copied back, which may be all of
+//! the log. A file that is moved or deleted while a process has it open takes what that process appends with it.
+//!
 //! # The tables
 //! They are made to be read by people, with `sqlite3 bank.db` and the view `log`:
 //!
@@ -24,8 +31,11 @@
 //! -- values of the payload
 //! SELECT sum(payload ->> '$.amount') FROM log WHERE category = 'account' AND name = 'MoneyDeposited';
 //! -- how many events there are of each kind
-//! SELECT category, name, schema_version, count(*) FROM events JOIN kinds USING (kind) GROUP BY kind;
+//! SELECT tenant, category, name, schema_version, count(*) FROM log GROUP BY tenant, category, name, schema_version;
 //! ```
+//!
+//! The view `log` has the columns `position`, `tenant`, `category`, `id`, `version`, `name`, `schema_version`, `recorded_at`,
+//! `payload`, `metadata` and `event_id`; in a store with tenants, add `AND tenant = 'acme'`, or `IS NULL`, to each condition.
 //!
 //! | table | column | holds |
 //! |---|---|---|

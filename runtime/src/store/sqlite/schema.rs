@@ -248,9 +248,9 @@ pub(super) fn refusal(error: rusqlite::Error, path: &str, url: &str) -> ConnectE
             path: path.to_owned(),
             reason: "its content is something else, or encrypted".to_owned(),
         },
-        Some(ErrorCode::DatabaseCorrupt) => ConnectError::NotADatabase {
+        Some(ErrorCode::DatabaseCorrupt) => ConnectError::Damaged {
             path: path.to_owned(),
-            reason: format!("its content is damaged ({error})"),
+            reason: error.to_string(),
         },
         _ => ConnectError::Unavailable {
             url: url.to_owned(),

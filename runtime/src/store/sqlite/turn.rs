@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 /// How long a write waits for others before it gives up.
-pub(super) const BUSY: Duration = Duration::from_secs(30);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// How long a write waits in its caller's own thread: longer waits are left to the writer's thread, which blocks nobody.
 pub(super) const SHORT: Duration = Duration::from_millis(2);
