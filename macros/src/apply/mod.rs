@@ -32,7 +32,7 @@ mod tests {
             quote!(),
             &quote! {
                 impl BankAccount {
-                    fn opened(event: AccountOpened) -> Self { todo!() }
+                    fn opened(event: AccountOpened) -> Self { Self::default() }
                     fn deposited(&mut self, event: &MoneyDeposited) { self.balance += event.amount; }
                     fn closed(&mut self, _: AccountClosed, at: &EventContext) { self.closed_at = Some(at.recorded_at); }
                 }
