@@ -1,6 +1,5 @@
 //! The kinds of events that there are, as the readers remember them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -11,11 +10,14 @@ use crate::log::{Category, Kind, Query, TenantId};
 /// whether this is still all there is.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
-    by_number: HashMap<i64, Arc<Kind>>,
-    /// In the order of their numbers, so that a query's text is the same each time.
-    numbers: Vec<i64>,
+    /// The kind with number *n* at index *n*; numbers begin at 1 and have no gaps.
+    by_number: Vec<Option<Arc<Kind>>>,
     newest: i64,
+    count: usize,
 }
+
+/// Above this a number is damage: a log has far fewer kinds.
+const GREATEST: usize = 1 << 20;
 
 /// The kinds that a query can meet.
 #[derive(Debug)]
@@ -38,12 +40,18 @@ impl Kinds {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let number: i64 = row.get(0)?;
-            kinds.newest = number;
-            kinds.numbers.push(number);
+            kinds.newest = row.get(0)?;
+            kinds.count += 1;
+            let Some(number) = usize::try_from(kinds.newest)
+                .ok()
+                .filter(|n| *n <= GREATEST)
+            else {
+                continue;
+            };
+            kinds.by_number.resize(number + 1, None);
             // A damaged one is left out, and each of its events is reported.
-            if let Some(kind) = read(row) {
-                kinds.by_number.insert(number, Arc::new(kind));
+            if let Some(slot) = kinds.by_number.last_mut() {
+                *slot = read(row).map(Arc::new);
             }
         }
         Ok(kinds)
@@ -58,7 +66,7 @@ impl Kinds {
     }
 
     pub(super) fn get(&self, number: i64) -> Option<&Arc<Kind>> {
-        self.by_number.get(&number)
+        self.by_number.get(usize::try_from(number).ok()?)?.as_ref()
     }
 
     pub(super) fn choose(&self, query: &Query) -> Chosen {
@@ -77,13 +85,11 @@ impl Kinds {
                         .iter()
                         .any(|selector| selector.fits(kind.category.as_str(), &kind.name)))
         };
-        let these: Vec<i64> = self
-            .numbers
-            .iter()
-            .copied()
-            .filter(|number| self.get(*number).is_some_and(|kind| fits(kind)))
+        let these: Vec<i64> = (0_i64..)
+            .zip(&self.by_number)
+            .filter_map(|(number, kind)| fits(kind.as_ref()?).then_some(number))
             .collect();
-        if these.len() == self.numbers.len() && !these.is_empty() {
+        if these.len() == self.count && !these.is_empty() {
             Chosen::All
         } else {
             Chosen::These(these)

@@ -5,14 +5,15 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 
-use super::kinds::{Chosen, Kinds};
+use super::names::NO_TENANT;
 use crate::log::{Direction, Query, StreamId};
 
 const COLUMNS: &str =
-    "position, version, kind, event_id, recorded_at, stream_id, metadata, payload";
+    "position, version, kind, event_id, recorded_at, metadata, payload, stream_id";
 
-/// Up to this many kinds are read each by its index and merged; more are picked out of a scan.
-const MERGED: usize = 24;
+/// The columns of a stream's events, whose id is known.
+const COLUMNS_IN_STREAM: &str =
+    "position, version, kind, event_id, recorded_at, metadata, payload, NULL";
 
 /// A statement for one page, and the values of its parameters.
 #[derive(Debug)]
@@ -21,83 +22,86 @@ pub(super) struct Select {
     pub(super) values: Vec<Value>,
 }
 
-/// What a statement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A page of events.
-    Page,
-    /// A page of a stream whose order by version cannot be relied upon, since a row is damaged.
-    ByPosition,
+/// The way to the rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// All, in the order of the log; of a stream's in the order of its versions.
+    Scan,
+    /// A stream's in the order of the log, when a row is damaged and the order of versions cannot be relied upon.
+    Sorted,
+    /// These kinds', each by its index, merged.
+    Merge(&'a [i64]),
     /// Only the position of the first row, found without touching the row itself.
-    Probe,
+    Probe(Option<&'a [i64]>),
 }
 
-/// The statement for a page of at most `limit` events, `None` when nothing can fit; and whether that depends on which kinds
-/// there are.
+/// How many rows lie close to the beginning of a read: (after, up to], and which kinds'.
+pub(super) fn sample(kinds: &[i64], after: u64, up_to: u64) -> Select {
+    let mut sql =
+        "SELECT count(*) FROM events INDEXED BY events_by_kind WHERE kind IN (".to_owned();
+    for (index, kind) in kinds.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "{comma}{kind}");
+    }
+    sql.push_str(") AND position > ?1 AND position <= ?2");
+    Select {
+        sql,
+        values: vec![number(after).into(), number(up_to).into()],
+    }
+}
+
+/// The statement that reads what is selected after one position and up to another.
 ///
-/// It asks for one row more, which tells whether anything follows.
+/// It does not choose among kinds, unless it merges them: whoever reads the rows does.
 pub(super) fn select(
     query: &Query,
-    kinds: &Kinds,
+    way: Way<'_>,
+    after: u64,
+    up_to: Option<u64>,
     limit: usize,
-    purpose: Purpose,
-) -> (Option<Select>, bool) {
-    let elsewhere =
-        |stream: &StreamId| query.tenant.is_some() && stream.tenant() != query.tenant.as_ref();
-    if query.stream.as_ref().is_some_and(elsewhere) {
-        return (None, false);
+) -> Select {
+    let mut statement = Statement {
+        values: Vec::with_capacity(8),
+        conditions: String::new(),
+    };
+    statement.condition("position >", number(after));
+    if let Some(up_to) = up_to {
+        statement.condition("position <=", number(up_to));
     }
-    match kinds.choose(query) {
-        Chosen::These(these) if these.is_empty() => (None, true),
-        chosen => {
-            let by_kind = !matches!(chosen, Chosen::Any);
-            let select = Statement::new(query, limit, purpose).finish(chosen);
-            (Some(select), by_kind)
+    // Without a bound, also a damaged version is found.
+    if query.from_version.0 > 1 {
+        statement.condition("version >=", number(query.from_version.0));
+    }
+    if let Some(to_version) = query.to_version {
+        statement.condition("version <=", number(to_version.0));
+    }
+    if !matches!(way, Way::Probe(_)) {
+        if let Some(since) = query.since {
+            statement.condition("recorded_at >=", microseconds(since));
         }
+        if let Some(before) = query.before {
+            statement.condition("recorded_at <", microseconds(before));
+        }
+    }
+    let sql = match &query.stream {
+        Some(stream) => statement.of_stream(stream, way, query.direction),
+        None => statement.of_log(way, query.direction, limit),
+    };
+    Select {
+        sql,
+        values: statement.values,
     }
 }
 
 /// The parameters, in the order of their numbers; a text refers to one by its number, so it may do so more than once.
-struct Statement<'a> {
-    query: &'a Query,
-    purpose: Purpose,
-    limit: usize,
+struct Statement {
     values: Vec<Value>,
     /// All conditions but the kind's and the stream's.
     conditions: String,
 }
 
-impl<'a> Statement<'a> {
-    fn new(query: &'a Query, limit: usize, purpose: Purpose) -> Self {
-        let mut statement = Self {
-            query,
-            purpose,
-            limit,
-            values: Vec::with_capacity(8),
-            conditions: String::new(),
-        };
-        statement.condition("position >", number(query.after.0));
-        if let Some(up_to) = query.up_to {
-            statement.condition("position <=", number(up_to.0));
-        }
-        // Without a bound, also a damaged version is found.
-        if query.from_version.0 > 1 {
-            statement.condition("version >=", number(query.from_version.0));
-        }
-        if let Some(to_version) = query.to_version {
-            statement.condition("version <=", number(to_version.0));
-        }
-        if purpose != Purpose::Probe {
-            if let Some(since) = query.since {
-                statement.condition("recorded_at >=", microseconds(since));
-            }
-            if let Some(before) = query.before {
-                statement.condition("recorded_at <", microseconds(before));
-            }
-        }
-        statement
-    }
-
+impl Statement {
     fn parameter(&mut self, value: impl Into<Value>) -> usize {
         self.values.push(value.into());
         self.values.len()
@@ -109,93 +113,69 @@ impl<'a> Statement<'a> {
         let _ = write!(self.conditions, " AND {comparison} ?{number}");
     }
 
-    fn finish(mut self, chosen: Chosen) -> Select {
-        let columns = if self.purpose == Purpose::Probe {
-            "position"
-        } else {
-            COLUMNS
+    fn of_stream(&mut self, stream: &StreamId, way: Way<'_>, direction: Direction) -> String {
+        let tenant = match stream.tenant() {
+            Some(tenant) => {
+                let tenant = self.parameter(tenant.as_str().to_owned());
+                format!("(SELECT tenant FROM tenants WHERE name = ?{tenant})")
+            }
+            None => NO_TENANT.to_string(),
         };
-        let order = match self.query.direction {
-            Direction::Forwards => "",
-            Direction::Backwards => " DESC",
+        let category = self.parameter(stream.category().as_str().to_owned());
+        let id = self.parameter(stream.id().to_owned());
+        let columns = match way {
+            Way::Probe(_) => "position",
+            _ => COLUMNS_IN_STREAM,
         };
-        let limit = i64::try_from(self.limit)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1);
-        let limit = self.parameter(limit);
-        let mut sql = String::with_capacity(512);
-        if let Some(stream) = &self.query.stream {
-            let tenant = match stream.tenant() {
-                Some(tenant) => {
-                    let tenant = self.parameter(tenant.as_str().to_owned());
-                    format!("(SELECT tenant FROM tenants WHERE name = ?{tenant})")
-                }
-                None => super::names::NO_TENANT.to_string(),
-            };
-            let category = self.parameter(stream.category().as_str().to_owned());
-            let id = self.parameter(stream.id().to_owned());
+        let order = match way {
+            Way::Sorted => "+position",
+            _ => "version",
+        };
+        let (conditions, direction) = (&self.conditions, descending(direction));
+        format!(
+            "SELECT {columns} FROM events INDEXED BY events_by_stream
+             WHERE stream = (SELECT stream FROM streams
+                 WHERE tenant = {tenant} AND category = ?{category} AND id = ?{id}){conditions}
+             ORDER BY {order}{direction}"
+        )
+    }
+
+    fn of_log(&mut self, way: Way<'_>, direction: Direction, limit: usize) -> String {
+        let columns = match way {
+            Way::Probe(_) => "position",
+            _ => COLUMNS,
+        };
+        let direction = descending(direction);
+        let (Way::Merge(kinds) | Way::Probe(Some(kinds))) = way else {
             let conditions = &self.conditions;
+            return format!(
+                "SELECT {columns} FROM events NOT INDEXED
+                 WHERE true{conditions} ORDER BY position{direction}"
+            );
+        };
+        // One more than fit tell whether anything follows.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = self.parameter(limit);
+        let conditions = &self.conditions;
+        let mut sql = String::with_capacity(kinds.len() * 256 + 64);
+        for (index, kind) in kinds.iter().enumerate() {
+            let union = if index == 0 { "" } else { " UNION ALL " };
             let _ = write!(
                 sql,
-                "SELECT {columns} FROM events INDEXED BY events_by_stream
-                 WHERE stream = (SELECT stream FROM streams
-                     WHERE tenant = {tenant} AND category = ?{category} AND id = ?{id}){conditions}"
+                "{union}SELECT {columns} FROM events INDEXED BY events_by_kind
+                 WHERE kind = {kind}{conditions}"
             );
-            if let Chosen::These(kinds) = chosen
-                && self.purpose != Purpose::Probe
-            {
-                let _ = write!(sql, " AND kind IN ({})", list(&kinds));
-            }
-            let by = if self.purpose == Purpose::ByPosition {
-                "+position"
-            } else {
-                "version"
-            };
-            let _ = write!(sql, " ORDER BY {by}{order} LIMIT ?{limit}");
-        } else {
-            let conditions = &self.conditions;
-            match chosen {
-                Chosen::Any | Chosen::All => {
-                    let _ = write!(
-                        sql,
-                        "SELECT {columns} FROM events NOT INDEXED WHERE true{conditions}"
-                    );
-                }
-                Chosen::These(kinds) if kinds.len() > MERGED => {
-                    let _ = write!(
-                        sql,
-                        "SELECT {columns} FROM events NOT INDEXED
-                         WHERE kind IN ({}){conditions}",
-                        list(&kinds)
-                    );
-                }
-                Chosen::These(kinds) => {
-                    for (index, kind) in kinds.iter().enumerate() {
-                        let union = if index == 0 { "" } else { " UNION ALL " };
-                        let _ = write!(
-                            sql,
-                            "{union}SELECT {columns} FROM events INDEXED BY events_by_kind
-                             WHERE kind = {kind}{conditions}"
-                        );
-                    }
-                }
-            }
-            let _ = write!(sql, " ORDER BY position{order} LIMIT ?{limit}");
         }
-        Select {
-            sql,
-            values: self.values,
-        }
+        let _ = write!(sql, " ORDER BY position{direction} LIMIT ?{limit}");
+        sql
     }
 }
 
-fn list(kinds: &[i64]) -> String {
-    let mut list = String::new();
-    for kind in kinds {
-        let comma = if list.is_empty() { "" } else { "," };
-        let _ = write!(list, "{comma}{kind}");
+fn descending(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forwards => "",
+        Direction::Backwards => " DESC",
     }
-    list
 }
 
 /// A position or version as SQLite compares it; none is ever as great as the greatest that SQLite can hold.
