@@ -1,34 +1,566 @@
-//! smoke
-use recount::Store;
-use recount::log::*;
+//! What only a file can do: outlive its process, be shared, be damaged, be something else.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use recount::log::{AppendError, Expected, NewEvent, Query, ReadError, StreamId};
+use recount::prelude::*;
+use recount::store::ConnectError;
+use recount::store::sqlite::SqliteOptions;
+use rusqlite::Connection;
+
+fn url(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+async fn open(path: &Path) -> Store {
+    Store::connect(&url(path)).await.unwrap()
+}
+
+async fn refused(path: &Path) -> ConnectError {
+    Store::connect(&url(path)).await.unwrap_err()
+}
+
+fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+fn events(count: usize) -> Vec<NewEvent> {
+    (0..count)
+        .map(|number| NewEvent::json("Counted", 1, &number).unwrap())
+        .collect()
+}
+
+/// A folder, and the path of a file in it that is not there yet.
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    (folder, path)
+}
+
+/// A connection that is not ours: as the `sqlite3` shell opens it.
+fn shell(path: &Path) -> Connection {
+    Connection::open(path).unwrap()
+}
+
 #[tokio::test]
-async fn smoke() {
-    let dir = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", dir.path().join("x.db").display());
-    let store = Store::connect(&url).await.unwrap();
-    let s = StreamId::new("note", "1").unwrap();
-    let e = NewEvent::json("Noted", 1, &"hello").unwrap();
-    let a = store
-        .append(&s, Expected::NoStream, [e.clone()])
+async fn what_was_appended_is_there_after_reopening() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    let batch = events(3);
+    let first = store
+        .append(&stream("a"), Expected::NoStream, batch.clone())
         .await
         .unwrap();
-    let b = store.append(&s, Expected::NoStream, [e]).await.unwrap();
-    println!("{a:?} {b:?}");
-    println!(
-        "{:?}",
-        store
-            .append(
-                &s,
-                Expected::NoStream,
-                [NewEvent::json("Noted", 1, &"hello").unwrap()]
-            )
-            .await
-    );
-    println!(
-        "{:?}",
-        store.read(Query::all().names(["Noted"])).collect().await
-    );
-    println!("{:?}", store.read(Query::stream(&s)).collect().await);
-    println!("{:?}", store.stats().await);
     store.close().await.unwrap();
+
+    let store = open(&path).await;
+    let again = store
+        .append(&stream("a"), Expected::NoStream, batch)
+        .await
+        .unwrap();
+    assert!(again.repeated);
+    assert_eq!(again.position, first.position);
+    let next = store
+        .append(&stream("a"), Expected::Version(Version(3)), events(1))
+        .await
+        .unwrap();
+    assert!(next.position > first.position);
+}
+
+#[tokio::test]
+async fn a_closed_store_answers_with_errors() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    let clone = store.clone();
+    store.close().await.unwrap();
+    assert!(
+        clone
+            .append(&stream("a"), Expected::Any, events(1))
+            .await
+            .is_err()
+    );
+    assert!(clone.read(Query::all()).collect().await.is_err());
+    assert!(clone.stats().await.is_err());
+    clone.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let (_folder, path) = file();
+    std::fs::write(&path, "Dear diary, this is no database. ".repeat(100)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = refused(&path).await;
+    assert!(
+        matches!(error, ConnectError::NotADatabase { .. }),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_directory_is_refused() {
+    let (folder, _) = file();
+    let error = refused(folder.path()).await;
+    assert!(
+        matches!(error, ConnectError::NotADatabase { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("directory"), "{error}");
+}
+
+#[tokio::test]
+async fn a_path_in_a_folder_that_is_not_there_is_refused_by_name() {
+    let (folder, _) = file();
+    let error = refused(&folder.path().join("missing/log.db")).await;
+    let text = format!(
+        "{error}: {:?}",
+        std::error::Error::source(&error).map(ToString::to_string)
+    );
+    assert!(
+        matches!(error, ConnectError::Unavailable { .. }) && text.contains("missing"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn another_applications_database_is_refused_and_left_alone() {
+    let (_folder, path) = file();
+    shell(&path)
+        .execute_batch("CREATE TABLE photos (name TEXT); INSERT INTO photos VALUES ('cat.jpg');")
+        .unwrap();
+    let error = refused(&path).await;
+    assert!(
+        matches!(&error, ConnectError::Foreign { table, .. } if table == "photos"),
+        "{error}"
+    );
+    let tables: i64 = shell(&path)
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_schema_is_refused_and_left_alone() {
+    let (_folder, path) = file();
+    open(&path).await.close().await.unwrap();
+    shell(&path)
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let error = refused(&path).await;
+    assert!(
+        matches!(error, ConnectError::NewerSchema { found: 99, .. }),
+        "{error}"
+    );
+    let version: i64 = shell(&path)
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 99);
+}
+
+#[tokio::test]
+async fn urls_say_what_is_wrong_with_them() {
+    for (url, part) in [
+        ("bank.db", "memory:"),
+        ("sqlite:", "sqlite:"),
+        ("mysql://x", "memory:"),
+        ("sqlite:x.db?synchronous=sometimes", "synchronous"),
+        ("sqlite:x.db?colour=red", "colour"),
+        ("sqlite:x.db?max_bytes=many", "max_bytes"),
+    ] {
+        let error = Store::connect(url).await.unwrap_err();
+        assert!(error.to_string().contains(part), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_may_only_be_read_answers_reads_and_refuses_appends() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    store
+        .append(&stream("a"), Expected::NoStream, events(3))
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    let store = Store::new(
+        SqliteOptions::new(&path)
+            .read_only(true)
+            .open()
+            .await
+            .unwrap(),
+    );
+    assert_eq!(store.read(Query::all()).collect().await.unwrap().len(), 3);
+    let error = store
+        .append(&stream("a"), Expected::Any, events(1))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, AppendError::ReadOnly { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_writes_whole_batches_or_nothing_and_stays_readable() {
+    let (_folder, path) = file();
+    let store = Store::new(
+        SqliteOptions::new(&path)
+            .max_bytes(400 << 10)
+            .open()
+            .await
+            .unwrap(),
+    );
+    let mut stored = 0;
+    let error = loop {
+        let large: Vec<_> = (0..4)
+            .map(|_| NewEvent::json("Large", 1, &"x".repeat(5000)).unwrap())
+            .collect();
+        match store.append(&stream("a"), Expected::Any, large).await {
+            Ok(_) => stored += 4,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, AppendError::Full { .. }), "{error}");
+    assert!(stored > 10);
+    assert_eq!(
+        store.read(Query::all()).collect().await.unwrap().len(),
+        stored
+    );
+    store.close().await.unwrap();
+    let store = open(&path).await;
+    assert_eq!(
+        store.version(&stream("a")).await.unwrap(),
+        Version(stored as u64)
+    );
+    store
+        .append(
+            &stream("a"),
+            Expected::Version(Version(stored as u64)),
+            events(1),
+        )
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn sql_can_read_the_log_and_change_nothing_of_it() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    let appended = store
+        .append(&stream("a"), Expected::NoStream, events(2))
+        .await
+        .unwrap();
+    let shell = shell(&path);
+    let row: (i64, String, String, i64, String, String) = shell
+        .query_row(
+            "SELECT position, category, id, version, name, payload FROM log ORDER BY position DESC",
+            [],
+            |row| {
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get(5)?,
+                ))
+            },
+        )
+        .unwrap();
+    assert_eq!(
+        row,
+        (
+            i64::try_from(appended.position.0).unwrap(),
+            "account".into(),
+            "a".into(),
+            2,
+            "Counted".into(),
+            "1".into()
+        )
+    );
+    for forbidden in [
+        "UPDATE events SET payload = '0'",
+        "DELETE FROM events",
+        "INSERT OR REPLACE INTO events SELECT * FROM events",
+        "REPLACE INTO events SELECT position, stream, version + 9, kind, tenant, event_id, batch, recorded_at, stream_id, metadata, payload FROM events",
+        "INSERT INTO events SELECT position + 9, stream, version + 9, kind, tenant, randomblob(16), batch, recorded_at, stream_id, metadata, payload FROM events",
+        "UPDATE streams SET id = 'b'",
+        "DELETE FROM streams",
+        "DELETE FROM kinds",
+        "UPDATE kinds SET name = 'Other'",
+    ] {
+        assert!(shell.execute_batch(forbidden).is_err(), "{forbidden}");
+    }
+    assert_eq!(store.read(Query::all()).collect().await.unwrap().len(), 2);
+}
+
+/// Changes rows behind the guards' back, as a fault of the disk would.
+fn damage(path: &Path, change: &str) {
+    let connection = shell(path);
+    connection
+        .execute_batch(&format!(
+            "PRAGMA writable_schema = ON;
+             DELETE FROM sqlite_schema WHERE type = 'trigger';
+             UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '');
+             PRAGMA writable_schema = RESET; {change}"
+        ))
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_reported_with_its_position_and_the_rest_stays_readable() {
+    for change in [
+        "UPDATE events SET payload = x'00ff' WHERE position = 3",
+        "UPDATE events SET version = 'three' WHERE position = 3",
+        "UPDATE events SET version = -3 WHERE position = 3",
+        "UPDATE events SET event_id = x'00' WHERE position = 3",
+        "UPDATE events SET recorded_at = 'noon' WHERE position = 3",
+        "UPDATE events SET recorded_at = 9223372036854775807 WHERE position = 3",
+        "UPDATE events SET kind = 77 WHERE position = 3",
+        "UPDATE events SET metadata = x'ff' WHERE position = 3",
+        "UPDATE events SET stream_id = x'ff' WHERE position = 3",
+    ] {
+        let (_folder, path) = file();
+        let store = open(&path).await;
+        store
+            .append(&stream("a"), Expected::NoStream, events(5))
+            .await
+            .unwrap();
+        store.close().await.unwrap();
+        damage(&path, change);
+        let store = open(&path).await;
+        let mut reader = store.read(Query::all());
+        let mut read = Vec::new();
+        let mut errors = Vec::new();
+        loop {
+            match reader.next().await {
+                Ok(Some(event)) => read.push(event.position.0),
+                Ok(None) => break,
+                Err(error) => errors.push(error),
+            }
+        }
+        assert_eq!(read, [1, 2, 4, 5], "{change}");
+        assert!(
+            matches!(
+                &errors[..],
+                [ReadError::Corrupt {
+                    position: Position(3),
+                    ..
+                }]
+            ),
+            "{change}: {errors:?}"
+        );
+        let backwards = store
+            .read(Query::all().backwards().limit(2))
+            .collect()
+            .await
+            .unwrap();
+        assert_eq!(
+            backwards
+                .iter()
+                .map(|event| event.position.0)
+                .collect::<Vec<_>>(),
+            [5, 4],
+            "{change}"
+        );
+    }
+}
+
+/// What the children of these tests do; without the variable it is no test.
+#[test]
+fn child() {
+    let Ok(path) = std::env::var("RECOUNT_TEST_FILE") else {
+        return;
+    };
+    let writer = std::env::var("RECOUNT_TEST_WRITER").unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let store = open(Path::new(&path)).await;
+        let writers: Vec<_> = (0..8)
+            .map(|number| {
+                let (store, writer) = (store.clone(), writer.clone());
+                tokio::spawn(async move {
+                    let stream = stream(&format!("{writer}-{number}"));
+                    for version in 0.. {
+                        let count = 1 + version % 3;
+                        let at = store.version(&stream).await.unwrap();
+                        let appended = store
+                            .append(&stream, Expected::Version(at), events(count))
+                            .await
+                            .unwrap();
+                        // One line for each append that was acknowledged; the parent reads it from the pipe.
+                        println!("ack {} {}", stream.id(), appended.version());
+                    }
+                })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+    });
+}
+
+/// This test's own program, as another process that appends until it is killed.
+fn spawn(path: &Path, writer: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env("RECOUNT_TEST_FILE", path)
+        .env("RECOUNT_TEST_WRITER", writer)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Reads acknowledged appends until there were this many, kills the child, and returns the last version of each stream.
+fn acknowledged(mut child: Child, appends: usize) -> std::collections::HashMap<String, u64> {
+    let mut last = std::collections::HashMap::new();
+    let mut count = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let mut words = line
+            .split(' ')
+            .skip_while(|word| !word.ends_with("ack"))
+            .skip(1);
+        let (Some(stream), Some(version)) = (words.next(), words.next()) else {
+            continue;
+        };
+        last.insert(stream.to_owned(), version.parse().unwrap());
+        count += 1;
+        if count == appends {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(count >= appends, "{count}");
+    last
+}
+
+/// Every stream of the file, checked for holes, with the version of its last event.
+async fn checked(path: &Path) -> std::collections::HashMap<String, u64> {
+    let store = open(path).await;
+    let mut versions = std::collections::HashMap::new();
+    let mut last = Position::START;
+    for event in store.read(Query::all()).collect().await.unwrap() {
+        assert!(event.position > last);
+        last = event.position;
+        let version = versions.entry(event.stream.id().to_owned()).or_insert(0);
+        assert_eq!(event.version.0, *version + 1);
+        *version += 1;
+    }
+    store.close().await.unwrap();
+    let verdict: String = shell(path)
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(verdict, "ok");
+    versions
+}
+
+#[tokio::test]
+async fn every_acknowledged_append_survives_the_death_of_its_process() {
+    let (_folder, path) = file();
+    for round in 0..8 {
+        let last = acknowledged(spawn(&path, "w"), 40 + round * 17);
+        let stored = checked(&path).await;
+        for (stream, version) in last {
+            assert!(
+                stored[&stream] >= version,
+                "round {round}: {stream} lost {version}, has {}",
+                stored[&stream]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_processes_write_to_one_file_and_neither_starves() {
+    let (_folder, path) = file();
+    let children = [spawn(&path, "one"), spawn(&path, "two")];
+    let readers = children.map(|child| std::thread::spawn(move || acknowledged(child, 300)));
+    let mut acknowledged = std::collections::HashMap::new();
+    for reader in readers {
+        acknowledged.extend(reader.join().unwrap());
+    }
+    let stored = checked(&path).await;
+    assert_eq!(acknowledged.len(), 16);
+    for (stream, version) in acknowledged {
+        assert!(stored[&stream] >= version);
+    }
+}
+
+#[tokio::test]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    let (_folder, path) = file();
+    let opened: Vec<_> = (0..8)
+        .map(|number| {
+            let path = path.clone();
+            tokio::spawn(async move {
+                let store = open(&path).await;
+                store
+                    .append(&stream(&format!("{number}")), Expected::NoStream, events(1))
+                    .await
+                    .unwrap();
+            })
+        })
+        .collect();
+    for opened in opened {
+        opened.await.unwrap();
+    }
+    assert_eq!(checked(&path).await.len(), 8);
+}
+
+#[tokio::test]
+async fn another_handle_on_the_same_file_sees_conflicts_and_new_kinds() {
+    let (_folder, path) = file();
+    let (one, two) = (open(&path).await, open(&path).await);
+    one.append(&stream("a"), Expected::NoStream, events(1))
+        .await
+        .unwrap();
+    two.append(&stream("a"), Expected::Version(Version(1)), events(1))
+        .await
+        .unwrap();
+    // What the first handle remembers of the stream is no longer true.
+    let stale = one
+        .append(&stream("a"), Expected::Version(Version(1)), events(1))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            stale,
+            AppendError::Conflict {
+                actual: Version(2),
+                ..
+            }
+        ),
+        "{stale}"
+    );
+    one.append(&stream("a"), Expected::Version(Version(2)), events(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        one.read(Query::all().names(["Later"]))
+            .collect()
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+    two.append(
+        &stream("b"),
+        Expected::NoStream,
+        [NewEvent::json("Later", 1, &0).unwrap()],
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        one.read(Query::all().names(["Later"]))
+            .collect()
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(one.stats().await.unwrap().events, 4);
 }

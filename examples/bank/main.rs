@@ -22,7 +22,7 @@ type AnyError = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), AnyError> {
     let store = support::open_store("bank").await?;
-    let bank = Bank::open(&store).await?;
+    let bank = Bank::open(&store)?;
 
     bank.account().await?;
     bank.order().await?;
@@ -49,7 +49,7 @@ struct Bank {
 }
 
 impl Bank {
-    async fn open(store: &Store) -> Result<Self, AnyError> {
+    fn open(store: &Store) -> Result<Self, AnyError> {
         Ok(Self {
             store: store.clone(),
             accounts: Repository::new(store),
@@ -231,7 +231,7 @@ impl Bank {
             refused.err().and_then(ExecuteError::rejection)
         };
         let show = |what: &str, why: Option<String>| {
-            println!("{what}: {}", why.unwrap_or_else(|| "accepted".into()))
+            println!("{what}: {}", why.unwrap_or_else(|| "accepted".into()));
         };
 
         let refused = self

@@ -44,10 +44,8 @@ async fn main() -> Result<(), AnyError> {
 
 /// The workflow. The plan is loaded before each step, so each begins with what the events say.
 async fn six_steps(plans: &Repository<TrainingPlan>, id: &PlanId) -> Result<(), AnyError> {
-    let mut version = match plans.load(id).await {
-        Ok(plan) => Root::version(&plan),
-        Err(_) => Version::NONE,
-    };
+    let plan = plans.find(id).await?;
+    let mut version = plan.map_or(Version::NONE, |plan| Root::version(&plan));
     if version > Version::NONE {
         println!("{id} is there, at version {version}.");
     }
@@ -285,7 +283,7 @@ async fn older_events_and_the_coach(
             target_zone: "Zone 2".into(),
         };
         // As the first release wrote it: no code of today writes version 1.
-        let stored = NewEvent::json("WorkoutScheduled", 1, &workout)?;
+        let stored = NewEvent::of(&workout)?;
         store
             .append(&plans.stream(&id)?, Expected::Version(Version(1)), [stored])
             .await?;

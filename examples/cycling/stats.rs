@@ -16,6 +16,7 @@ pub struct AthleteStats {
 
 impl AthleteStats {
     /// Watts, over all workouts.
+    #[expect(clippy::cast_precision_loss, reason = "nobody rides 2⁵³ watts")]
     pub fn average_power(&self) -> Option<f64> {
         (self.workouts > 0).then(|| self.total_power as f64 / f64::from(self.workouts))
     }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use recount::aggregate::Applies;
-use recount::event::Versioned;
-use recount::log::{AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError};
+use recount::aggregate::{Applies, Apply};
+use recount::event::PayloadError;
+use recount::log::{
+    AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError, StreamAppend,
+};
 use recount::prelude::*;
 use recount::projection::{ProjectionError, Projector};
 use recount::repository::LoadError;
-use recount::serde_json;
 
 use crate::domain::{
     Commit, CommitId, CommitRecorded, File, FileAdded, FileDeleted, FileId, FileModified,
@@ -49,7 +50,7 @@ pub enum ImportError {
     #[error(transparent)]
     Files(#[from] ProjectionError),
     #[error(transparent)]
-    Encode(#[from] serde_json::Error),
+    Encode(#[from] PayloadError),
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -57,7 +58,7 @@ pub enum ImportError {
 impl From<AppendError> for ImportError {
     fn from(error: AppendError) -> Self {
         match error {
-            // Both give the same commit the same ids, so the slower one may also find them stored.
+            // Both give the same commit the same ids, so the slower one may also find some of its batch stored.
             AppendError::Conflict { .. } | AppendError::Duplicate { .. } => Self::Contended,
             error => Self::Append(error),
         }
@@ -74,14 +75,11 @@ pub struct Imported {
 /// The last commit that the log holds, and how many there are; `None` while there is none.
 pub async fn recorded(store: &Store) -> Result<Option<(CommitRecorded, Version)>, LoadError> {
     let histories = Repository::<History>::new(store);
-    match histories.load(&HistoryId::first_parent()).await {
-        Ok(history) => {
-            let depth = Root::version(&history);
-            Ok(Root::into_state(history).last.map(|last| (last, depth)))
-        }
-        Err(LoadError::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+    let Some(history) = histories.find(&HistoryId::first_parent()).await? else {
+        return Ok(None);
+    };
+    let depth = Root::version(&history);
+    Ok(Root::into_state(history).last.map(|last| (last, depth)))
 }
 
 /// The position at which a commit ends in the log; `None` when it is not on the history that was recorded.
@@ -204,7 +202,7 @@ impl<'a> Import<'a> {
         self.pending
             .add(&self.histories, &history, expected, id, &event)?;
         self.depth = self.depth.next();
-        self.imported.commits += 1;
+        self.pending.commits += 1;
         Ok(())
     }
 
@@ -278,9 +276,17 @@ impl<'a> Import<'a> {
 
     /// Writes what is pending, wholly or not at all.
     async fn write(&mut self) -> Result<(), ImportError> {
-        let Pending { batch, events } = std::mem::take(&mut self.pending);
-        self.store.append_batch(batch).await?;
-        self.imported.events += events;
+        let Pending {
+            batch,
+            commits,
+            events,
+        } = std::mem::take(&mut self.pending);
+        let appended = self.store.append_batch(batch).await?;
+        // Another import may have been faster with the very same batch: its ids tell, and nothing was written.
+        if !appended.repeated {
+            self.imported.commits += commits;
+            self.imported.events += events;
+        }
         Ok(())
     }
 }
@@ -291,12 +297,13 @@ impl<'a> Import<'a> {
 #[derive(Default)]
 struct Pending {
     batch: Batch,
+    commits: u64,
     events: u64,
 }
 
 impl Pending {
     /// Adds an event to a stream. It is one that the aggregate applies, or this does not compile.
-    fn add<A: Applies<E>, E: Versioned + Serialize>(
+    fn add<A: Apply + Applies<E>, E: Event>(
         &mut self,
         to: &Repository<A>,
         id: &A::Id,
@@ -306,10 +313,13 @@ impl Pending {
     ) -> Result<(), ImportError> {
         let event = NewEvent {
             id: event_id,
-            ..NewEvent::json(E::NAME, E::VERSION, event)?
+            ..NewEvent::of(event)?
         };
-        let batch = std::mem::take(&mut self.batch);
-        self.batch = batch.append(to.stream(id)?, expected, [event]);
+        self.batch.push(StreamAppend {
+            stream: to.stream(id)?,
+            expected,
+            events: vec![event],
+        });
         self.events += 1;
         Ok(())
     }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use recount::Projection;
-use recount::log::Query;
 use recount::prelude::*;
 use recount::projection::{ProjectionError, Projector};
 
@@ -228,17 +227,7 @@ async fn fold<P: Projection + Default>(
     store: &Store,
     position: Position,
 ) -> Result<P, ProjectionError> {
-    let mut state = P::default();
-    let mut reader = store.read(Query::all().any_of(P::selectors()).up_to(position));
-    while let Some(page) = reader.next_page().await? {
-        for record in page.iter() {
-            state
-                .handle(&record)
-                .map_err(|source| ProjectionError::Decode {
-                    projection: P::NAME,
-                    source,
-                })?;
-        }
-    }
-    Ok(state)
+    let mut projector = Projector::<P>::in_memory(store);
+    projector.catch_up_to(position).await?;
+    Ok(projector.into_state())
 }

@@ -187,6 +187,7 @@ impl Entries {
         &self,
         key: &str,
         zero: &str,
+        instead: &str,
         errors: &mut Errors,
     ) -> Option<(N, Span)> {
         let entry = self.get(key)?;
@@ -194,7 +195,7 @@ impl Entries {
         match literal.base10_parse::<N>() {
             Ok(number) if number != N::from(0) => Some((number, literal.span())),
             Ok(_) => {
-                errors.at(&literal, zero, format_args!("write `{}`", entry.usage));
+                errors.at(&literal, zero, format_args!("write `{instead}`"));
                 None
             }
             Err(_) => {
@@ -236,6 +237,19 @@ impl Entry {
             }
         }
         values
+    }
+
+    /// Types with names in parentheses, or the one behind `=`.
+    pub(crate) fn types(&self, what: &str, errors: &mut Errors) -> Vec<syn::Type> {
+        let mut types = self.values(what, errors);
+        types.retain(|ty| {
+            let named = crate::event::last_ident(ty).is_some();
+            if !named {
+                self.wrong(what, ty, errors);
+            }
+            named
+        });
+        types
     }
 
     /// What stands in parentheses, each read by a function.

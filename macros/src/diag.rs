@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
 /// The mistakes of one call.
@@ -19,6 +19,11 @@ impl Errors {
             format!("{what}\n\nhelp: {help}")
         };
         self.push(syn::Error::new_spanned(tokens, text));
+    }
+
+    /// The same, on one place.
+    pub(crate) fn at_span(&mut self, span: Span, what: impl Display, help: impl Display) {
+        self.at(proc_macro2::Ident::new("_here", span), what, help);
     }
 
     pub(crate) fn push(&mut self, error: syn::Error) {

@@ -100,7 +100,7 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
         let Some(handler) = handler(role, &name, member, errors) else {
             continue;
         };
-        if distinct(&handlers, &handler, errors) {
+        if distinct(role, &handlers, &handler, errors) {
             handlers.push(handler);
         }
     }
@@ -264,6 +264,10 @@ impl Deviations<'_> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one list of all that can be wrong with a method"
+)]
 fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Option<Handler> {
     let attribute = role.attribute();
     let Method {
@@ -313,15 +317,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
         other => (other, false),
     };
     let mut deviations = Deviations {
-        signature: expected(
-            role,
-            this,
-            &ident,
-            creates,
-            event,
-            by_ref,
-            arguments.len() > 1,
-        ),
+        signature: expected(role, &ident, creates, event, by_ref, arguments.len() > 1),
         errors,
         any: false,
     };
@@ -345,7 +341,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
     }
     match receiver {
         Some(receiver) if !mutable => {
-            deviations.at(receiver, "a handler takes `&mut self`: an event that changes nothing it can see has no effect");
+            deviations.at(receiver, "a handler takes `&mut self`: through anything else it could change nothing that lasts");
         }
         None if !creates => deviations.at(
             &ident,
@@ -359,7 +355,7 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
             format_args!("`{ident}` takes no event: nothing says when it should run"),
         ),
         Some(Type::Reference(reference)) if reference.mutability.is_some() => deviations.at(
-            &reference.mutability,
+            reference.mutability,
             "a handler cannot change the event: it is what happened",
         ),
         Some(_) => {}
@@ -377,7 +373,9 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
                     Role::Apply => {
                         "an aggregate's handler takes `&EventContext`: an event that is being recorded has no position yet, and replay must see what recording saw"
                     }
-                    Role::Projection => "a projection's handler takes `&Envelope`",
+                    Role::Projection => {
+                        "a projection's handler takes `&Envelope`, which also holds the stream and the position"
+                    }
                 }
             } else {
                 match role {
@@ -438,7 +436,6 @@ fn handler(role: Role, this: &Ident, method: Method, errors: &mut Errors) -> Opt
 /// The signature that a method should have.
 fn expected(
     role: Role,
-    this: &Ident,
     method: &Ident,
     creates: bool,
     event: Option<&Type>,
@@ -446,7 +443,6 @@ fn expected(
     with_at: bool,
 ) -> String {
     let event = event.map_or_else(|| "SomeEvent".to_owned(), crate::event::text);
-    let _ = this;
     let by_ref = if by_ref { "&" } else { "" };
     let at = if with_at {
         format!(", at: &{}", role.at())
@@ -460,16 +456,21 @@ fn expected(
     }
 }
 
-/// Whether no handler before takes the same event.
-fn distinct(handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
-    let Some(other) = handlers.iter().find(|other| other.name == handler.name) else {
+/// Whether no handler before takes the same event, or one whose variant would have the same name. A projection has no
+/// variants: events of several aggregates may well be called alike.
+fn distinct(role: Role, handlers: &[Handler], handler: &Handler, errors: &mut Errors) -> bool {
+    let text = crate::event::text;
+    let clashes = |other: &&Handler| match role {
+        Role::Apply => other.name == handler.name,
+        Role::Projection => text(&other.event) == text(&handler.event),
+    };
+    let Some(other) = handlers.iter().find(clashes) else {
         return true;
     };
     if !other.cfgs.is_empty() && !handler.cfgs.is_empty() {
         // They may exclude each other; if they do not, the compiler says so.
         return true;
     }
-    let text = crate::event::text;
     if text(&other.event) == text(&handler.event) {
         errors.at(
             &handler.event,

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 /// Formats what a macro returned.
-pub(crate) fn formatted(tokens: TokenStream) -> String {
+pub(crate) fn formatted(tokens: &TokenStream) -> String {
     match syn::parse2(tokens.clone()) {
         Ok(file) => prettyplease::unparse(&file),
         Err(error) => format!("{error}\n{tokens}"),
@@ -15,7 +15,7 @@ pub(crate) fn formatted(tokens: TokenStream) -> String {
 macro_rules! snapshot {
     ($tokens:expr) => {
         insta::with_settings!({ prepend_module_to_snapshot => true, omit_expression => true }, {
-            insta::assert_snapshot!($crate::testing::formatted($tokens))
+            insta::assert_snapshot!($crate::testing::formatted(&$tokens))
         })
     };
 }

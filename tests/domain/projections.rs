@@ -118,6 +118,17 @@ every_store! {
         assert_eq!((balances.by_account["a"], balances.handled), (100, 100));
     }
 
+    async fn up_to_a_position_it_shows_the_past_and_goes_on_from_there(store: Store) {
+        deposits(&store, "a", 3).await;
+        let then = store.head().await.unwrap();
+        deposits(&store, "a", 2).await;
+        let mut balances = Projector::<Balances>::in_memory(&store);
+        let progress = balances.catch_up_to(then).await.unwrap();
+        assert_eq!((progress.events, progress.position, balances.handled), (3, then, 3));
+        balances.catch_up().await.unwrap();
+        assert_eq!(balances.handled, 5);
+    }
+
     async fn events_of_the_same_name_in_two_aggregates_are_never_taken_for_each_other(store: Store) {
         deposits(&store, "a", 3).await;
         let meters = Repository::<Meter>::new(&store);

@@ -1,9 +1,9 @@
 //! Loading, deciding, saving.
 
+use recount::Clock;
 use recount::log::{Expected, Metadata, Query};
 use recount::prelude::*;
 use recount::repository::{CreateError, ExecuteError, LoadError, RetryPolicy, SaveError};
-use recount::{Clock, Event as _};
 
 use crate::bank::{Account, Deposited, Measured, Meter, id, meter};
 use crate::stores::every_store;
@@ -44,6 +44,7 @@ every_store! {
         let accounts = Repository::<Account>::new(&store);
         let a = id("nobody");
         assert!(!accounts.exists(&a).await.unwrap());
+        assert!(accounts.find(&a).await.unwrap().is_none());
         assert!(matches!(accounts.load(&a).await.unwrap_err(), LoadError::NotFound { .. }));
         assert!(matches!(accounts.load_at(&a, Version(1)).await.unwrap_err(), LoadError::NotFound { .. }));
         assert!(matches!(accounts.load_as_of(&a, Utc::now()).await.unwrap_err(), LoadError::NotFound { .. }));

@@ -6,13 +6,14 @@ use recount::log::{Expected, NewEvent, StreamId};
 /// A store, and the folder that its file lives in.
 pub struct Fixture {
     pub store: Store,
-    _folder: Option<tempfile::TempDir>,
+    /// The file is there as long as this is.
+    folder: Option<tempfile::TempDir>,
 }
 
 pub async fn memory() -> Fixture {
     Fixture {
         store: Store::connect("memory:").await.unwrap(),
-        _folder: None,
+        folder: None,
     }
 }
 
@@ -21,13 +22,13 @@ pub async fn sqlite() -> Fixture {
     let url = format!("sqlite:{}", folder.path().join("log.db").display());
     Fixture {
         store: Store::connect(&url).await.unwrap(),
-        _folder: Some(folder),
+        folder: Some(folder),
     }
 }
 
 /// A tenant's handle, in a store where another tenant has events under the same ids.
 pub async fn tenant() -> Fixture {
-    let Fixture { store, _folder } = sqlite().await;
+    let Fixture { store, folder } = sqlite().await;
     let other = store.for_tenant("other").unwrap();
     for id in ["a", "b"] {
         let stream = StreamId::new("account", id).unwrap();
@@ -39,7 +40,7 @@ pub async fn tenant() -> Fixture {
     }
     Fixture {
         store: store.for_tenant("mine").unwrap(),
-        _folder,
+        folder,
     }
 }
 

@@ -1,57 +1,30 @@
 //! What tests of the examples share.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Once;
 
 /// A command that runs an example of this package, as `cargo run --example NAME` would.
 ///
-/// `cargo test` builds examples beside the tests. `cargo test --test NAME` builds none, so one that is missing is built here.
+/// `cargo test` builds examples beside the tests, `cargo test --test NAME` builds none: so they are built here, once, which
+/// takes no time when they are there.
 pub fn example(name: &str) -> Command {
+    static BUILT: Once = Once::new();
+
     // …/target/debug/deps/this_test-0123456789abcdef
     let test = std::env::current_exe().expect("the path of this test");
     let profile = test.ancestors().nth(2).expect("the folder of the profile");
-    let path = profile
-        .join("examples")
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if !path.exists() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "--quiet", "--example", name]);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(status.expect("cargo runs").success(), "{name} is not built");
-    }
-    Command::new(path)
+    BUILT.call_once(|| build(profile));
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    Command::new(profile.join("examples").join(file))
 }
 
-/// A folder that is there as long as this value.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// A new, empty one.
-    pub fn new(name: &str) -> Self {
-        let name = format!("recount-{name}-{}", uuid::Uuid::now_v7());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a new folder");
-        Self(path)
+fn build(profile: &Path) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--examples"]);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    /// The URL of a store in a file of it.
-    pub fn store(&self, name: &str) -> String {
-        format!("sqlite:{}", self.0.join(name).display())
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+    let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    assert!(status.expect("cargo runs").success(), "examples are built");
 }

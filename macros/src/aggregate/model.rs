@@ -5,6 +5,10 @@ use syn::{Generics, LitStr, Type};
 
 use crate::path::Krate;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one entry of the attribute"
+)]
 pub(super) struct Aggregate {
     pub(super) krate: Krate,
     pub(super) ident: Ident,

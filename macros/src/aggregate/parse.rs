@@ -27,6 +27,7 @@ pub(super) fn aggregate(input: DeriveInput, errors: &mut Errors) -> Aggregate {
     if let Some((version, _)) = entries.number::<u32>(
         "snapshot_version",
         "versions begin at 1, which is what a state without `snapshot_version` has",
+        "snapshot_version = 2",
         errors,
     ) && version > 1
     {
@@ -38,6 +39,7 @@ pub(super) fn aggregate(input: DeriveInput, errors: &mut Errors) -> Aggregate {
     let every = entries.number::<u64>(
         "snapshot_every",
         "a snapshot after every 0 events cannot be taken",
+        "snapshot_every = 100",
         errors,
     );
     Aggregate {

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
 use super::parse::Apply;
-use crate::event::{Arm, Body, dispatch};
+use crate::event::{Arm, Body, dispatch, of_event};
 use crate::handler::Handler;
 use crate::path::{Krate, span_of};
 
@@ -21,11 +21,11 @@ pub(super) fn apply(apply: &Apply) -> TokenStream {
         let Handler {
             cfgs, event, name, ..
         } = handler;
-        let doc = format!("[`{name}`]");
+        let doc = format!("`{name}`");
         quote!(#(#cfgs)* #[doc = #doc] #name(#event))
     });
     let doc = format!(
-        "Every event of [`{}`], as its `#[apply]` block lists them.",
+        "Every event of `{}`, as its `#[apply]` block lists them.",
         block.name
     );
     let adapters = handlers
@@ -46,7 +46,7 @@ pub(super) fn apply(apply: &Apply) -> TokenStream {
     quote! {
         #(#cfgs)*
         #[doc = #doc]
-        #[allow(private_interfaces, unreachable_pub, clippy::large_enum_variant)]
+        #[allow(private_interfaces, unreachable_pub, clippy::enum_variant_names, clippy::large_enum_variant)]
         pub enum #events { #(#variants),* }
         #(#cfgs)*
         const _: () = {
@@ -108,6 +108,7 @@ fn adapter(krate: &Krate, apply: &Apply, handler: &Handler) -> TokenStream {
 }
 
 /// The enum as a value: conversions, and what all of its events can do.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn values(apply: &Apply) -> TokenStream {
     let Apply {
         krate,
@@ -219,6 +220,7 @@ fn values(apply: &Apply) -> TokenStream {
 }
 
 /// `impl Apply`.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn fold(apply: &Apply) -> TokenStream {
     let Apply {
         krate,
@@ -235,6 +237,7 @@ fn fold(apply: &Apply) -> TokenStream {
         let krate = krate.at(span);
         quote_spanned!(span=> ::core::option::Option::Some(<#this as #krate::__private::Start>::start()))
     };
+    let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut create = TokenStream::new();
     let mut evolve = TokenStream::new();
     let mut current = TokenStream::new();
@@ -271,12 +274,18 @@ fn fold(apply: &Apply) -> TokenStream {
             (false, true) => quote!(evolve_at),
         };
         let own = krate.at(span_of(event));
-        let event = quote!(<#event as #own::event::Event>);
-        let replay = quote!(#own::__private::#function(state, record, #event::decode, #adapter));
-        current.extend(quote!(#cfgs if #event::is_current(name) { return #replay; }));
+        let span = span_of(event);
+        let decode = of_event(krate, event, "decode");
+        let is_current = of_event(krate, event, "is_current");
+        let reads = of_event(krate, event, "reads");
+        let replay = {
+            let (state, record) = (quote!(state), quote!(record));
+            quote_spanned!(span=> #own::__private::#function(#state, #record, #decode, #adapter))
+        };
+        current.extend(quote!(#cfgs if #is_current(name) { return #replay; }));
         older.extend(quote! {
             #cfgs
-            let read = if #event::reads(name) { #replay?; true } else { read };
+            let read = if #reads(name) { #replay?; true } else { read };
         });
     }
     quote! {
@@ -284,6 +293,7 @@ fn fold(apply: &Apply) -> TokenStream {
         impl #krate::aggregate::Apply for #this {
             type Event = #events;
             const FOLD_FINGERPRINT: u64 = #krate::__private::mix(#fingerprint, <#events as #krate::event::Event>::FINGERPRINT);
+            const ASKS_CONTEXT: bool = #asks;
             fn start() -> ::core::option::Option<Self> {
                 #start
             }

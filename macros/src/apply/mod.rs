@@ -9,9 +9,9 @@ use quote::quote;
 use crate::diag::Errors;
 
 /// Tokens in, tokens out. The block comes back as it was, whatever is wrong with it.
-pub(crate) fn expand(arguments: TokenStream, input: TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, input: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let model = parse::apply(arguments, &input, &mut errors);
+    let model = parse::apply(arguments, input, &mut errors);
     let generated = model.as_ref().map(expand::apply);
     let errors = errors.into_tokens();
     quote! {
@@ -30,7 +30,7 @@ mod tests {
     fn a_fold() {
         crate::snapshot!(super::expand(
             quote!(),
-            quote! {
+            &quote! {
                 impl BankAccount {
                     fn opened(event: AccountOpened) -> Self { todo!() }
                     fn deposited(&mut self, event: &MoneyDeposited) { self.balance += event.amount; }

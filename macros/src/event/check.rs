@@ -161,8 +161,8 @@ fn one(one: &mut One, or: &str, errors: &mut Errors) {
     if let (Some((version, span)), Some(suffix)) = (one.version, suffix)
         && version != suffix
     {
-        errors.at(
-            quote::quote_spanned!(span=> #version),
+        errors.at_span(
+            span,
             format_args!("`{ident}` ends like version {suffix} and is given version {version}: which one should be stored?"),
             format_args!("write `version = {suffix}`, or `version = 1` if `V{suffix}` is part of the name"),
         );
@@ -181,7 +181,7 @@ fn sources(one: &mut One, base: &str, errors: &mut Errors) {
             .map(ToString::to_string)
             .unwrap_or_default();
         let stored = split_version(&name).map(|(_, version)| version);
-        let circle = name == ident.to_string()
+        let circle = ident == name
             || matches!((stored, version), (Some(stored), Some(version)) if stored >= version);
         if circle {
             let before = match version {
@@ -195,7 +195,7 @@ fn sources(one: &mut One, base: &str, errors: &mut Errors) {
                 format_args!("write `upcast_from = {before}`"),
             );
             one.upcast_from = None;
-            one.version = Some((1, ident.span()));
+            one.broken = true;
         } else if version == Some(1) {
             errors.at(
                 previous,
@@ -224,6 +224,7 @@ fn sources(one: &mut One, base: &str, errors: &mut Errors) {
         };
         errors.at(with, what, help);
         one.with = None;
+        one.broken = true;
     }
 }
 
@@ -245,7 +246,7 @@ fn steps(one: &mut One, or: &str, errors: &mut Errors) {
         .map(|step| step.from.base10_parse().unwrap_or(0))
         .collect();
     let expected: Vec<u32> = (1..version).collect();
-    if one.upcast_from.is_some() || steps == expected {
+    if one.broken || one.upcast_from.is_some() || steps == expected {
         return;
     }
     let (base, suffix) = one.suffix();
@@ -257,32 +258,38 @@ fn steps(one: &mut One, or: &str, errors: &mut Errors) {
         format!("upcast_json({})", steps.join(", "))
     };
     if steps.is_empty() {
-        let before = if version == 2 {
-            base.clone()
-        } else {
-            format!("{base}V{}", version - 1)
+        let (of, from) = match suffix {
+            None => (String::new(), "PreviousVersion".to_owned()),
+            Some(2) => (format!(" of `{base}`"), base.clone()),
+            Some(_) => (format!(" of `{base}`"), format!("{base}V{}", version - 1)),
         };
-        let way_out = if suffix.is_some() {
-            format!("; if `V{version}` is part of the name, write `#[event(version = 1)]`")
-        } else {
+        let version_key = if suffix.is_some() {
             String::new()
-        };
-        let help = if or.is_empty() {
-            format!("write `#[event(upcast_from = {before})]`{way_out}")
         } else {
-            format!("write `#[event({})]`{or}{way_out}", json())
+            format!("version = {version}, ")
         };
+        let mut help = if or.is_empty() {
+            format!("write `#[event({version_key}upcast_from = {from})]`")
+        } else {
+            format!("write `#[event({version_key}{})]`{or}", json())
+        };
+        if suffix.is_some() {
+            help = format!(
+                "{help}; if `V{version}` is part of the name, write `#[event(version = 1)]`"
+            );
+        } else if or.is_empty() {
+            help = format!("{help}, or `#[event({version_key}{})]`", json());
+        }
         let what = format!(
-            "`{ident}` is version {version} of `{base}` and says nothing of version {}: events stored as such could not be read",
+            "`{ident}` is version {version}{of} and says nothing of version {}: events stored as such could not be read",
             version - 1
         );
         match one.version {
             Some((_, span)) if suffix.is_none() => {
-                errors.at(quote::quote_spanned!(span=> #version), what, help);
+                errors.at_span(span, what, help);
             }
             _ => errors.at(ident, what, help),
         }
-        one.version = Some((1, ident.span()));
         return;
     }
     let missing = expected.iter().find(|from| !steps.contains(from));

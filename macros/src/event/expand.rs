@@ -15,6 +15,7 @@ pub(super) fn event(event: &Event) -> TokenStream {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 fn structure(event: &Event, one: &One) -> TokenStream {
     let Event {
         krate,
@@ -26,22 +27,23 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     let (base, _) = one.suffix();
     let name = match (&one.name, &one.upcast_from) {
         (Some(name), _) => quote!(#name),
-        (None, Some(previous)) => {
-            let krate = krate.at(span_of(previous));
-            quote!(<#previous as #krate::__private::Previous>::NAME)
-        }
+        (None, Some(previous)) => of_previous(krate, previous, "NAME"),
         (None, None) => quote!(#base),
     };
     let version = match (one.written_version(), &one.upcast_from) {
         (Some(version), _) => quote!(#version),
         (None, Some(previous)) => {
-            let krate = krate.at(span_of(previous));
-            quote!(<#previous as #krate::__private::Previous>::VERSION + 1)
+            let before = of_previous(krate, previous, "VERSION");
+            quote!(#before + 1)
         }
         (None, None) => quote!(1),
     };
     let formerly = &one.formerly;
     let mut names = quote!(#krate::event::Names::new(&[<Self as #krate::event::Versioned>::NAME #(, #formerly)*]));
+    let span = ident.span().resolved_at(Span::mixed_site());
+    let codec = quote_spanned! {span=>
+        const __CODEC: #own::__private::Codec<#ident> = <#ident as #own::__private::Stored>::CODEC;
+    };
     let mut shape = quote!(#fingerprint);
     let mut items = TokenStream::new();
     let mut splits = TokenStream::new();
@@ -50,56 +52,65 @@ fn structure(event: &Event, one: &One) -> TokenStream {
         krate,
         one,
         &version_of,
-        &quote!((CODEC.decode)(stored.payload)),
-        &quote!((CODEC.convert)(json)),
+        &quote!((__CODEC.decode)(stored.payload)),
+        &quote!((__CODEC.convert)(json)),
     );
 
     if let Some(previous) = &one.upcast_from {
         let span = span_of(previous);
         let krate = krate.at(span);
-        let old = quote!(<#previous as #krate::__private::Previous>);
-        names.extend(quote!(.with(&[&#old::NAMES])));
-        shape = quote!(#krate::__private::mix(#shape, #old::FINGERPRINT));
+        let old_names = of_previous(&krate, previous, "NAMES");
+        let old_version = of_previous(&krate, previous, "VERSION");
+        let old_shape = of_previous(&krate, previous, "FINGERPRINT");
+        let read = of_previous(&krate, previous, "read");
+        names.extend(quote!(.with(&[&#old_names])));
+        shape = quote!(#krate::__private::mix(#shape, #old_shape));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
         let convert = convert(
             &krate,
             previous,
             &this,
             one.with.as_ref(),
-            &quote!(#old::read(stored)),
-            &quote!(#old::VERSION),
+            &quote!(#read(stored)),
+            &old_version,
         );
         arms = quote! {
-            if stored.schema_version < #version_of || #krate::__private::is_split(&#old::NAMES, stored.name) {
+            if stored.schema_version < #version_of || #krate::__private::is_split(&#old_names, stored.name) {
                 return #convert;
             }
             #arms
         };
         let (text, previous_text) = (ident.to_string(), text(previous));
+        let instead = match one.suffix() {
+            (base, Some(_)) => format!("name it `{base}V"),
+            (_, None) => "write `version = ".to_owned(),
+        };
         items.extend(quote_spanned! {span=>
             impl #krate::__private::Superseded for #previous {
                 type By = #ident;
             }
-            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old::VERSION);
+            const _: () = #krate::__private::follows(#text, #version_of, #previous_text, #old_version, #instead);
         });
     }
 
     for other in &one.split_from {
         let span = span_of(other);
         let krate = krate.at(span);
-        let event = quote!(<#other as #krate::event::Event>);
-        shape = quote!(#krate::__private::mix(#shape, #event::FINGERPRINT));
+        let their_shape = of_event(&krate, other, "FINGERPRINT");
+        let read = of_event(&krate, other, "decode");
+        let reads = of_event(&krate, other, "reads");
+        shape = quote!(#krate::__private::mix(#shape, #their_shape));
         let this = Ident::new(&ident.to_string(), span.resolved_at(ident.span()));
         let convert = convert(
             &krate,
             other,
             &this,
             one.with.as_ref(),
-            &quote!(#event::decode(stored)),
+            &quote!(#read(stored)),
             &quote!(stored.schema_version),
         );
         splits.extend(quote! {
-            if #event::reads(stored.name) && !<Self as #krate::event::Event>::is_current(stored.name) {
+            if #reads(stored.name) && !<Self as #krate::event::Event>::is_current(stored.name) {
                 return #convert;
             }
         });
@@ -107,14 +118,15 @@ fn structure(event: &Event, one: &One) -> TokenStream {
     if !one.split_from.is_empty() {
         let others = one.split_from.iter().map(|other| {
             let krate = krate.at(span_of(other));
-            quote!(&<#other as #krate::event::Event>::NAMES)
+            let names = of_event(&krate, other, "NAMES");
+            quote!(&#names)
         });
         names.extend(quote!(.split_from(&[#(#others),*])));
     }
 
     quote! {
         const _: () = {
-            const CODEC: #own::__private::Codec<#ident> = <#own::__private::Codec<#ident>>::SERDE;
+            #codec
             #items
             #[automatically_derived]
             impl #krate::event::Event for #ident {
@@ -134,7 +146,7 @@ fn structure(event: &Event, one: &One) -> TokenStream {
                 }
                 #[inline]
                 fn encode(&self, out: &mut #krate::__private::Bytes) -> #krate::__private::Encoded {
-                    (CODEC.encode)(self, out)
+                    (__CODEC.encode)(self, out)
                 }
                 #[inline]
                 fn decode(stored: #krate::event::StoredEvent<'_>) -> #krate::__private::Read<Self> {
@@ -162,8 +174,9 @@ fn convert(
     match with {
         None => quote!(#krate::__private::upcast::<#from, #into>(#older, #version)),
         Some(with) => {
-            let krate = krate.at(span_of(with));
-            quote!(#krate::__private::upcast_with::<#from, #into, _>(#older, #version, #with))
+            let span = span_of(with);
+            let krate = krate.at(span);
+            quote_spanned!(span=> #krate::__private::upcast_with::<#from, #into, _>(#older, #version, #with))
         }
     }
 }
@@ -181,13 +194,13 @@ fn versions(
     } else {
         let steps = one.steps.iter().map(|step| {
             let (from, function) = (&step.from, &step.function);
-            let krate = krate.at(span_of(function));
+            let span = span_of(function);
+            let krate = krate.at(span);
+            let json = quote!(json);
+            let step =
+                quote_spanned!(span=> #krate::__private::json_step(#json, #from, #function)?);
             quote! {
-                let json = if stored.schema_version <= #from {
-                    #krate::__private::json_step(json, #from, #function)?
-                } else {
-                    json
-                };
+                let json = if stored.schema_version <= #from { #step } else { json };
             }
         });
         quote! {
@@ -378,6 +391,7 @@ fn rename_all_fields(attribute: &Attribute) -> Option<TokenStream> {
 }
 
 /// `impl Event` for an enum.
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Arm]) -> TokenStream {
     let mut own = Vec::new();
     let mut others = Vec::new();
@@ -396,28 +410,32 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
             Body::Event(ty) => {
                 let span = span_of(ty);
                 let krate = krate.at(span);
-                let event = quote!(<#ty as #krate::event::Event>);
+                let names = of_event(&krate, ty, "NAMES");
+                let their_shape = of_event(&krate, ty, "FINGERPRINT");
+                let name_of = of_event(&krate, ty, "name");
+                let version_of = of_event(&krate, ty, "schema_version");
+                let encode = of_event(&krate, ty, "encode");
+                let read = of_event(&krate, ty, "decode");
+                let is_current = of_event(&krate, ty, "is_current");
+                let reads = of_event(&krate, ty, "reads");
                 let label = text(ty);
-                others.push(quote!(#cfgs &#event::NAMES));
-                shape.extend(
-                    quote!(#cfgs let shape = #krate::__private::mix(shape, #event::FINGERPRINT);),
-                );
-                list.extend(quote!(#cfgs (#label, &#event::NAMES),));
+                others.push(quote!(#cfgs &#names));
+                shape
+                    .extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
+                list.extend(quote!(#cfgs (#label, &#names),));
                 checks.extend(quote_spanned! {span=>
-                    #cfgs const _: () = #krate::__private::distinct(EVENTS, #label, &#event::NAMES);
+                    #cfgs const _: () = #krate::__private::distinct(__EVENTS, #label, &#names);
                 });
                 checks.extend(newest(&krate, &cfgs, ty));
-                match_name.extend(quote!(#cfgs Self::#ident(event) => #event::name(event),));
-                match_version
-                    .extend(quote!(#cfgs Self::#ident(event) => #event::schema_version(event),));
-                match_encode
-                    .extend(quote!(#cfgs Self::#ident(event) => #event::encode(event, out),));
-                current.extend(quote!(#cfgs if #event::is_current(name) { return true; }));
-                let read = quote!(#krate::__private::read(#event::decode(stored), #this::#ident));
-                decode.extend(quote!(#cfgs if #event::is_current(name) { return #read; }));
+                match_name.extend(quote!(#cfgs Self::#ident(event) => #name_of(event),));
+                match_version.extend(quote!(#cfgs Self::#ident(event) => #version_of(event),));
+                match_encode.extend(quote!(#cfgs Self::#ident(event) => #encode(event, out),));
+                current.extend(quote!(#cfgs if #is_current(name) { return true; }));
+                let read = quote!(#krate::__private::read(#read(stored), #this::#ident));
+                decode.extend(quote!(#cfgs if #is_current(name) { return #read; }));
                 older.extend(quote! {
                     #cfgs
-                    let found = if #event::reads(name) {
+                    let found = if #reads(name) {
                         #krate::__private::gather(found, #read?)
                     } else {
                         found
@@ -440,7 +458,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                 own.extend(names.iter().cloned());
                 list.extend(quote!((#label, &#krate::event::Names::new(&[#(#names),*])),));
                 checks.extend(quote_spanned! {span=>
-                    const _: () = #checked::__private::distinct(EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
+                    const _: () = #checked::__private::distinct(__EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
                 });
                 match_name.extend(quote!(Self::#ident #pattern => #name,));
                 match_version.extend(quote!(Self::#ident #pattern => #version,));
@@ -467,7 +485,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
     let (match_name, match_version, match_encode) =
         (of(&match_name), of(&match_version), of(&match_encode));
     quote! {
-        const EVENTS: &[(&str, &#krate::event::Names)] = &[#list];
+        const __EVENTS: &[(&str, &#krate::event::Names)] = &[#list];
         #checks
         #[automatically_derived]
         impl #krate::event::Event for #this {
@@ -500,6 +518,23 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
             }
         }
     }
+}
+
+/// One of the things that every event has: all tokens at the type's place, so that a type that is no event is reported
+/// once, there.
+pub(crate) fn of_event(krate: &Krate, ty: &Type, item: &str) -> TokenStream {
+    let span = span_of(ty);
+    let krate = krate.at(span);
+    let item = Ident::new(item, span);
+    quote_spanned!(span=> <#ty as #krate::event::Event>::#item)
+}
+
+/// The same of the version before.
+fn of_previous(krate: &Krate, ty: &Type, item: &str) -> TokenStream {
+    let span = span_of(ty);
+    let krate = krate.at(span);
+    let item = Ident::new(item, span);
+    quote_spanned!(span=> <#ty as #krate::__private::Previous>::#item)
 }
 
 /// Refuses a type that a newer version follows.

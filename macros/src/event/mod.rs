@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 
 use crate::diag::Errors;
 
-pub(crate) use expand::{Arm, Body, dispatch, newest, text};
+pub(crate) use expand::{Arm, Body, dispatch, newest, of_event, text};
 pub(crate) use model::last_ident;
 
 /// Tokens in, tokens out.

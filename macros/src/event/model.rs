@@ -34,6 +34,8 @@ pub(crate) struct One {
     pub(crate) with: Option<Path>,
     pub(crate) split_from: Vec<Type>,
     pub(crate) steps: Vec<Step>,
+    /// It has a mistake that explains whatever else is missing.
+    pub(crate) broken: bool,
 }
 
 /// `1 => path`

@@ -82,7 +82,7 @@ fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
         .collect();
     let split_from = entries
         .all("split_from")
-        .flat_map(|entry| entry.values("the type of another event", errors))
+        .flat_map(|entry| entry.types("the type of another event", errors))
         .collect();
     One {
         ident: ident.clone(),
@@ -91,11 +91,12 @@ fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
         version: entries.number(
             "version",
             "versions begin at 1: an event of version 0 could not be stored",
+            "version = 1",
             errors,
         ),
         upcast_from: entries
             .get("upcast_from")
-            .and_then(|entry| entry.value("the type of the version before", errors)),
+            .and_then(|entry| entry.types("the type of the version before", errors).pop()),
         with: entries
             .get("with")
             .and_then(|entry| entry.value("the path of a function", errors)),
@@ -104,6 +105,7 @@ fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
             .get("upcast_json")
             .map(|entry| entry.list("versions and functions", step, errors))
             .unwrap_or_default(),
+        broken: false,
     }
 }
 

@@ -6,6 +6,7 @@ use quote::quote;
 use super::model::{Id, Kind};
 use crate::path::span_of;
 
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(super) fn id(id: &Id) -> TokenStream {
     let Id {
         krate,
@@ -20,7 +21,13 @@ pub(super) fn id(id: &Id) -> TokenStream {
     let result = quote!(::core::result::Result<Self, #error>);
     let checked = check.as_ref().map(|function| {
         let krate = krate.at(span_of(function));
-        quote!(#krate::__private::check(#what, &value, #function)?;)
+        // A text is checked as `&str`, which is what a function on texts takes.
+        match kind {
+            Kind::Text => quote!(#krate::__private::check(#what, value.as_str(), #function)?;),
+            Kind::Uuid | Kind::Number => {
+                quote!(#krate::__private::check(#what, &value, #function)?;)
+            }
+        }
     });
 
     // From the inner value: it can fail for texts, and wherever the user's own check may.

@@ -4,10 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::parse::Projection;
-use crate::event::{newest, text};
+use crate::event::{newest, of_event, text};
 use crate::handler::Handler;
 use crate::path::span_of;
 
+#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(super) fn projection(projection: &Projection) -> TokenStream {
     let Projection {
         krate, name, block, ..
@@ -20,6 +21,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         .handlers
         .iter()
         .map(|handler| adapter(projection, handler));
+    let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut shape = quote!(let shape = #fingerprint;);
     let mut selectors = TokenStream::new();
     let mut current = TokenStream::new();
@@ -35,14 +37,18 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         let cfgs = quote!(#(#cfgs)*);
         let span = span_of(ty);
         let own = krate.at(span);
-        let event = quote!(<#ty as #own::event::Event>);
+        let decode = of_event(krate, ty, "decode");
+        let is_current = of_event(krate, ty, "is_current");
+        let reads = of_event(krate, ty, "reads");
+        let names = of_event(krate, ty, "NAMES");
+        let their_shape = of_event(krate, ty, "FINGERPRINT");
         let adapter = handler.adapter();
         let function = if at.is_some() {
             quote!(project_at)
         } else {
             quote!(project)
         };
-        shape.extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #event::FINGERPRINT);));
+        shape.extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
         let applies: Vec<TokenStream> = projection
             .of
             .iter()
@@ -52,7 +58,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             let krate = krate.at(span_of(aggregate));
             selectors.extend(quote! {
                 #cfgs
-                let selectors = selectors.add(#applies, <#aggregate as #krate::Aggregate>::CATEGORY, &#event::NAMES);
+                let selectors = selectors.add(#applies, <#aggregate as #krate::Aggregate>::CATEGORY, &#names);
             });
         }
         let mine = projection
@@ -64,14 +70,14 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
                 quote!(|| (#applies && category == <#aggregate as #krate::Aggregate>::CATEGORY))
             });
         let mine = quote!((false #(#mine)*));
-        let project = quote!(#own::__private::#function(record, #event::decode, |event, at| #adapter(self, event, at)));
+        let project = quote!(#own::__private::#function(record, #decode, |event, at| #adapter(self, event, at)));
         let project = if at.is_some() {
             project
         } else {
-            quote!(#own::__private::#function(record, #event::decode, |event| #adapter(self, event)))
+            quote!(#own::__private::#function(record, #decode, |event| #adapter(self, event)))
         };
-        current.extend(quote!(#cfgs if #event::is_current(name) && #mine { return #project; }));
-        older.extend(quote!(#cfgs if #event::reads(name) && #mine { #project?; }));
+        current.extend(quote!(#cfgs if #is_current(name) && #mine { return #project; }));
+        older.extend(quote!(#cfgs if #reads(name) && #mine { #project?; }));
         if !projection.of.is_empty() {
             let message = format!(
                 "none of the aggregates in `of({})` applies `{}`: this handler would never run\n\nhelp: write the aggregate that applies it in `of(…)`, or take one of their events",
@@ -85,7 +91,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             );
             checks.extend(quote_spanned! {span=>
                 #cfgs
-                const _: () = #own::__private::handled(false #(|| #applies)*, #message);
+                const _: () = #own::__private::handled(<#own::__private::Newest<#ty>>::OLD #(|| #applies)*, #message);
             });
         }
         checks.extend(newest(&own, &cfgs, ty));
@@ -94,13 +100,14 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #[allow(unused_imports)]
-            use #krate::__private::ProbeFallback as _;
+            use #krate::__private::{NewestFallback as _, ProbeFallback as _};
             #(#adapters)*
             #checks
             #[automatically_derived]
             impl #krate::Projection for #this {
                 const NAME: &'static str = #name;
                 const FINGERPRINT: u64 = { #shape shape };
+                const ASKS_ENVELOPE: bool = #asks;
                 fn selectors() -> #krate::__private::SelectorList {
                     let selectors = #krate::__private::Selectors::new();
                     #selectors

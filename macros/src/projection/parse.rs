@@ -32,7 +32,7 @@ pub(super) fn projection(
     let name = entries.text("name", errors);
     let of: Vec<Type> = entries
         .get("of")
-        .map(|entry| entry.values("the types of aggregates", errors))
+        .map(|entry| entry.types("the types of aggregates", errors))
         .unwrap_or_default();
     let before = errors.count();
     let block = block(Role::Projection, input, errors)?;

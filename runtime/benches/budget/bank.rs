@@ -71,7 +71,7 @@ pub fn fold_by_hand(account: &mut Account, name: &str, payload: &[u8]) {
         "Opened" => {
             account.holder = serde_json::from_slice::<Opened>(payload)
                 .expect("it was written here")
-                .holder
+                .holder;
         }
         "Deposited" => {
             account.balance += serde_json::from_slice::<Deposited>(payload)

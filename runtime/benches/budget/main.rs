@@ -3,6 +3,13 @@
 //! `cargo bench --bench budget` runs everything; a part of a name selects: `cargo bench --bench budget -- replay`.
 //! Floor and ours take turns, and each round gives one ratio, so that a machine that slows down slows both.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "counts of a benchmark are far below any limit"
+)]
+
 mod append;
 mod bank;
 mod compile_time;

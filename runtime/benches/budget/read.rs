@@ -137,42 +137,39 @@ fn new_event(version: u64) -> NewEvent {
     }
 }
 
-fn load_floor(connection: &Connection, stream: u64) -> Account {
+/// The state and its version, which the next append is checked against.
+fn load_floor(connection: &Connection, stream: u64) -> (Account, i64) {
     let mut statement = connection
-        .prepare_cached("SELECT name, payload FROM events WHERE stream = ?1 ORDER BY version")
+        .prepare_cached(
+            "SELECT version, name, payload FROM events WHERE stream = ?1 ORDER BY version",
+        )
         .expect("the table");
     let mut rows = statement.query([stream.to_string()]).expect("the table");
-    let mut account = Account::default();
-    while let Some(row) = rows.next().expect("a row") {
-        let name = row
-            .get_ref(0)
-            .and_then(|value| Ok(value.as_str()?))
-            .expect("text");
-        let payload = row
-            .get_ref(1)
-            .and_then(|value| Ok(value.as_blob()?))
-            .expect("bytes");
-        fold_by_hand(&mut account, name, payload);
-    }
-    account
+    fold_rows(&mut rows)
 }
 
-fn read_floor(connection: &Connection) -> i64 {
+/// The state and the position that it stands at, which the next read begins after.
+fn read_floor(connection: &Connection) -> (Account, i64) {
     let mut statement = connection
-        .prepare_cached("SELECT position, stream, version, name, recorded_at, payload FROM events ORDER BY position")
+        .prepare_cached("SELECT position, name, payload FROM events ORDER BY position")
         .expect("the table");
     let mut rows = statement.query([]).expect("the table");
-    let mut account = Account::default();
+    fold_rows(&mut rows)
+}
+
+fn fold_rows(rows: &mut rusqlite::Rows<'_>) -> (Account, i64) {
+    let (mut account, mut number) = (Account::default(), 0);
     while let Some(row) = rows.next().expect("a row") {
+        number = row.get(0).expect("an integer");
         let name = row
-            .get_ref(3)
+            .get_ref(1)
             .and_then(|value| Ok(value.as_str()?))
             .expect("text");
         let payload = row
-            .get_ref(5)
+            .get_ref(2)
             .and_then(|value| Ok(value.as_blob()?))
             .expect("bytes");
         fold_by_hand(&mut account, name, payload);
     }
-    account.balance
+    (account, number)
 }

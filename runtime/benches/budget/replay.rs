@@ -63,7 +63,7 @@ fn page() -> Page {
                 position: Position(index + 1),
                 version: Version(index + 1),
                 id: EventId(recount::uuid::Uuid::nil()),
-                recorded_at: DateTime::UNIX_EPOCH,
+                recorded_at: 0,
                 stream: "account_001",
                 metadata: "",
                 payload: &payload,

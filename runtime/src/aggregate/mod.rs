@@ -106,6 +106,9 @@ pub trait Apply: Aggregate {
     /// A hash over the tokens of the `#[apply]` block and the shapes of its events.
     const FOLD_FINGERPRINT: u64;
 
+    /// Whether a method takes the context: without one, reading need not bring ids and metadata.
+    const ASKS_CONTEXT: bool;
+
     /// The state before the first event; `None` when an event makes it.
     fn start() -> Option<Self>;
 
@@ -133,7 +136,7 @@ pub trait Apply: Aggregate {
     message = "`{Self}` has no `#[apply]` method for `{E}`",
     note = "add to the `#[apply] impl {Self}` block: `fn NAME(&mut self, event: {E}) {{ … }}`"
 )]
-pub trait Applies<E>: Apply {}
+pub trait Applies<E> {}
 
 /// The shape of a state and its fold together: a snapshot of another one is ignored.
 pub(crate) fn fingerprint<A: Apply>() -> u64 {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::stream::check_name;
 use super::{EventId, Metadata, NameError, Position, StreamId, Version};
+use crate::event::{Event, PayloadError};
 use crate::store::BackendError;
 
 /// What must hold of a stream for an append to it to be accepted.
@@ -106,6 +107,37 @@ impl NewEvent {
     }
 }
 
+impl NewEvent {
+    /// A typed event on its way into the log without an aggregate, as an import makes it: with a new id, recorded now.
+    ///
+    /// # Errors
+    /// [`PayloadError::Unstorable`] when a value has no form in JSON.
+    ///
+    /// # Examples
+    /// ```
+    /// use recount::{log::NewEvent, prelude::*};
+    ///
+    /// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    /// pub struct Noted { pub text: String }
+    ///
+    /// let event = NewEvent::of(&Noted { text: "hello".into() })?;
+    /// assert_eq!((&*event.name, event.schema_version), ("Noted", 1));
+    /// # Ok::<(), recount::event::PayloadError>(())
+    /// ```
+    pub fn of<E: Event>(event: &E) -> Result<Self, PayloadError> {
+        let mut payload = Vec::with_capacity(128);
+        event.encode(&mut payload)?;
+        Ok(Self {
+            id: EventId(uuid::Uuid::now_v7()),
+            name: event.name().into(),
+            schema_version: event.schema_version(),
+            recorded_at: Utc::now().trunc_subsecs(6),
+            metadata: Metadata::default(),
+            payload,
+        })
+    }
+}
+
 /// Events for one stream of a [`Batch`], and what must hold of the stream. Without events it only checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamAppend {
@@ -164,6 +196,11 @@ impl Batch {
         self.append(stream, expected, [])
     }
 
+    /// Adds a part in place, where a batch is filled in a loop.
+    pub fn push(&mut self, part: StreamAppend) {
+        self.parts.push(part);
+    }
+
     /// The parts, in the order in which they are checked and written.
     pub fn parts(&self) -> &[StreamAppend] {
         &self.parts
@@ -184,16 +221,16 @@ impl Batch {
             .flat_map(|part| part.events.iter().map(move |event| (&part.stream, event)))
     }
 
-    /// The rules that hold on every backend, checked before one is asked.
-    pub(crate) fn validate(&self) -> Result<(), AppendError> {
-        let mut ids = std::collections::HashSet::new();
-        let many = self.events().nth(1).is_some();
+    /// The rules that hold on every backend, checked before one is asked; also brings times to what every backend keeps.
+    pub(crate) fn validate(&mut self) -> Result<(), AppendError> {
+        for part in &mut self.parts {
+            for event in &mut part.events {
+                event.recorded_at = event.recorded_at.trunc_subsecs(6);
+            }
+        }
+        let mut ids = Distinct::default();
         for (stream, event) in self.events() {
-            let refused = |reason: RefusedReason| AppendError::Refused {
-                stream: stream.clone(),
-                event: event.name.to_string(),
-                reason: reason.to_string(),
-            };
+            let refused = |reason: RefusedReason| refused(stream, event, &reason);
             check_name("event name", &event.name, NewEvent::MAX_NAME_BYTES)
                 .map_err(|error| refused(RefusedReason::Name(error)))?;
             if event.schema_version == 0 {
@@ -202,14 +239,56 @@ impl Batch {
             if event.payload.len() > NewEvent::MAX_PAYLOAD_BYTES {
                 return Err(refused(RefusedReason::TooLarge(event.payload.len())));
             }
-            if serde_json::from_slice::<serde::de::IgnoredAny>(&event.payload).is_err() {
-                return Err(refused(RefusedReason::NotJson));
-            }
-            if many && !ids.insert(event.id) {
+            if !ids.insert(event.id) {
                 return Err(refused(RefusedReason::SameIdTwice(event.id)));
             }
         }
         Ok(())
+    }
+
+    /// That payloads are JSON, for those that this crate did not encode itself.
+    pub(crate) fn validate_payloads(&self) -> Result<(), AppendError> {
+        for (stream, event) in self.events() {
+            // As text: skipping a value, serde_json does not look whether strings are UTF-8.
+            let json = std::str::from_utf8(&event.payload)
+                .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+            if !json {
+                return Err(refused(stream, event, &RefusedReason::NotJson));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(stream: &StreamId, event: &NewEvent, reason: &RefusedReason) -> AppendError {
+    AppendError::Refused {
+        stream: stream.clone(),
+        event: event.name.to_string(),
+        reason: reason.to_string(),
+    }
+}
+
+/// Finds an id that stands twice. Ids made one after another rise, and then nothing need be remembered.
+#[derive(Default)]
+struct Distinct {
+    rising: Vec<EventId>,
+    others: std::collections::HashSet<EventId>,
+}
+
+impl Distinct {
+    fn insert(&mut self, id: EventId) -> bool {
+        let new = match self.rising.last() {
+            Some(last) if id > *last && self.others.is_empty() => {
+                self.rising.push(id);
+                return true;
+            }
+            None => {
+                self.rising.push(id);
+                return true;
+            }
+            Some(_) => self.rising.binary_search(&id).is_err(),
+        };
+        new && self.others.insert(id)
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Kind {
 /// let mut page = Page::new();
 /// page.push(&kind, Row {
 ///     position: Position(1), version: Version(1), id: EventId(uuid::Uuid::nil()),
-///     recorded_at: chrono::DateTime::UNIX_EPOCH, stream: "n1", metadata: "", payload: br#"{}"#,
+///     recorded_at: 0, stream: "n1", metadata: "", payload: br#"{}"#,
 /// });
 /// assert_eq!(page.iter().next().unwrap().stream(), "n1");
 /// # Ok::<(), recount::log::NameError>(())
@@ -54,8 +54,8 @@ pub struct Row<'a> {
     pub version: Version,
     /// Its id.
     pub id: EventId,
-    /// When it was recorded.
-    pub recorded_at: DateTime<Utc>,
+    /// When it was recorded: microseconds since 1970, UTC. What is out of chrono's range is read as 1970.
+    pub recorded_at: i64,
     /// The id part of its stream's name.
     pub stream: &'a str,
     /// The metadata as JSON text; empty when there is none.
@@ -69,7 +69,8 @@ struct Stored {
     position: Position,
     version: Version,
     id: EventId,
-    recorded_at: DateTime<Utc>,
+    /// Made a date only for those who ask: few do, and it costs as much as reading the row.
+    recorded_at: i64,
     kind: u32,
     /// Where the stream's id, the metadata and the payload end in `bytes`; the first begins at `start`.
     start: usize,
@@ -108,6 +109,11 @@ impl Page {
         self.kinds.clear();
         self.bytes.clear();
         self.last = false;
+    }
+
+    /// Whether its memory is used often enough to keep: some, and not what one huge payload took.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        (1..=2 * Self::MAX_BYTES).contains(&self.bytes.capacity())
     }
 
     /// Adds a row at the end.
@@ -246,7 +252,7 @@ impl<'a> Record<'a> {
     /// When it was recorded.
     #[inline]
     pub fn recorded_at(&self) -> DateTime<Utc> {
-        self.row.recorded_at
+        DateTime::from_timestamp_micros(self.row.recorded_at).unwrap_or_default()
     }
 
     /// Its stored name.

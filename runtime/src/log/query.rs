@@ -77,6 +77,8 @@ pub struct Query {
     pub limit: Option<u64>,
     /// The most events in a page.
     pub page_size: usize,
+    /// Whether ids and metadata are asked for; a backend may leave them out otherwise, which makes long folds faster.
+    pub with_context: bool,
 }
 
 impl Query {
@@ -98,6 +100,7 @@ impl Query {
             direction: Direction::Forwards,
             limit: None,
             page_size: Self::PAGE_SIZE,
+            with_context: true,
         }
     }
 
@@ -202,6 +205,13 @@ impl Query {
     #[must_use]
     pub fn page_size(mut self, events: usize) -> Self {
         self.page_size = events.max(1);
+        self
+    }
+
+    /// Leaves out ids and metadata if the backend can: records then have a nil id and empty metadata.
+    #[must_use]
+    pub fn without_context(mut self) -> Self {
+        self.with_context = false;
         self
     }
 

@@ -15,10 +15,19 @@ use crate::event::{
     label = "cannot be stored",
     note = "write `#[derive(Serialize, Deserialize)]` on `{Self}`"
 )]
-pub trait Stored: Serialize + DeserializeOwned {}
+pub trait Stored: Sized {
+    /// By serde.
+    const CODEC: Codec<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Stored for T {}
+impl<T: Serialize + DeserializeOwned> Stored for T {
+    const CODEC: Codec<Self> = Codec {
+        encode: to_json,
+        decode: from_json,
+        convert: from_value,
+    };
+}
 
 /// How a type is written and read. A constant of the event, so that a type without serde is reported once, there.
 #[derive(Debug, Clone, Copy)]
@@ -29,15 +38,6 @@ pub struct Codec<E> {
     pub decode: fn(&[u8]) -> Result<Decoded<E>, PayloadError>,
     /// From JSON that was converted step by step.
     pub convert: fn(Value) -> Result<Decoded<E>, PayloadError>,
-}
-
-impl<E: Stored> Codec<E> {
-    /// By serde.
-    pub const SERDE: Self = Self {
-        encode: to_json,
-        decode: from_json,
-        convert: from_value,
-    };
 }
 
 /// Reads a payload of the current version.

@@ -11,8 +11,8 @@ mod rules;
 mod select;
 
 pub use codec::{
-    Bytes, Codec, Encoded, Previous, Read, deserialize_event, encode, encode_empty, from_json,
-    from_value, gather, gathered, json_step, read, serialize_event, to_value, unread,
+    Bytes, Codec, Encoded, Previous, Read, Stored, deserialize_event, encode, encode_empty,
+    from_json, from_value, gather, gathered, json_step, read, serialize_event, to_value, unread,
 };
 pub use fold::{Handed, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};

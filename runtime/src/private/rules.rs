@@ -57,7 +57,13 @@ pub const fn mix(a: u64, b: u64) -> u64 {
 
 /// Refuses an event whose version does not follow that of the type that it is upcast from.
 #[track_caller]
-pub const fn follows(event: &str, version: u32, previous: &str, previous_version: u32) {
+pub const fn follows(
+    event: &str,
+    version: u32,
+    previous: &str,
+    previous_version: u32,
+    instead: &str,
+) {
     if version == previous_version + 1 {
         return;
     }
@@ -76,7 +82,8 @@ pub const fn follows(event: &str, version: u32, previous: &str, previous_version
         )
         .with("\n\nhelp: upcast from version ")
         .with_number(version - 1)
-        .with(", or write `version = ")
+        .with(", or ")
+        .with(instead)
         .with_number(previous_version + 1)
         .with("` if no other was ever stored")
     } else {
@@ -131,6 +138,9 @@ pub struct Newest<T>(std::marker::PhantomData<T>);
 pub trait IsNewest<By> {}
 
 impl<T: super::Superseded> Newest<T> {
+    /// It is not.
+    pub const OLD: bool = true;
+
     /// Taken for a type that a newer version follows; then it does not compile.
     pub fn check()
     where
@@ -141,6 +151,9 @@ impl<T: super::Superseded> Newest<T> {
 
 /// Taken for a type that no newer version follows.
 pub trait NewestFallback {
+    /// It may be.
+    const OLD: bool = false;
+
     /// Nothing to say.
     fn check() {}
 }

@@ -21,6 +21,9 @@ pub trait Projection: Sized + Send + 'static {
     /// A hash over the tokens of its block and the shapes of its events: when it changes, the projection is rebuilt.
     const FINGERPRINT: u64;
 
+    /// Whether a method takes the envelope: without one, reading need not bring ids and metadata.
+    const ASKS_ENVELOPE: bool;
+
     /// The events that it handles, by category and stored name, older names included.
     fn selectors() -> Vec<Selector>;
 

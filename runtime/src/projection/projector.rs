@@ -157,18 +157,32 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// A dropped future leaves state and position in step; the next call goes on from there.
     pub async fn catch_up(&mut self) -> Result<Progress, ProjectionError> {
+        self.catch_up_to(Position(u64::MAX)).await
+    }
+
+    /// Handles all events up to and with a position, as far as there are any: the state as it was when the log ended there,
+    /// if no later event was handled before.
+    ///
+    /// # Errors
+    /// As [`catch_up`](Self::catch_up).
+    ///
+    /// # Cancel safety
+    /// As [`catch_up`](Self::catch_up).
+    pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
         let mut events = 0;
         loop {
-            match self.advance().await? {
-                Advance::Page(handled) => events += handled,
-                Advance::Moved => self.reload().await?,
-                Advance::End => {
-                    return Ok(Progress {
-                        events,
-                        position: self.position,
-                    });
-                }
+            if self.ahead {
+                self.reload().await?;
             }
+            // Taken first: an event that is appended after this is behind it, and waits for the next round.
+            let head = self.store.head().await?.min(position);
+            if head <= self.position {
+                return Ok(Progress {
+                    events,
+                    position: self.position,
+                });
+            }
+            events += self.advance_to(head).await?;
         }
     }
 
@@ -184,10 +198,7 @@ impl<P: Projection> Projector<P> {
         let (Home::Memory { new } | Home::Store { new, .. }) = self.home;
         // Built beside the old one, in memory; a stored state is written once, at the end.
         let mut fresh = Self::at_start(&self.store, Home::Memory { new });
-        let mut events = 0;
-        while let Advance::Page(handled) = fresh.advance().await? {
-            events += handled;
-        }
+        let events = fresh.catch_up().await?.events;
         if let Some(checkpoint) = self.checkpoint_of(&fresh.state, fresh.position)? {
             match self.save(None, checkpoint).await {
                 Ok(()) | Err(CheckpointError::Moved { .. }) => {}
@@ -221,62 +232,57 @@ impl<P: Projection> Projector<P> {
         self.state
     }
 
-    /// Handles one page, or moves to the end of the log when no event is left.
-    async fn advance(&mut self) -> Result<Advance, ProjectionError> {
-        if self.ahead {
-            self.reload().await?;
-        }
-        let before = self.position;
-        // Taken first: an event that is appended after this is behind it, and waits for the next step.
-        let head = self.store.head().await?;
-        if head <= before {
-            return Ok(Advance::End);
-        }
-        let mut reader = self.store.read(
-            Query::all()
-                .any_of(P::selectors())
-                .after(before)
-                .up_to(head),
-        );
-        let Some(page) = reader.next_page().await? else {
-            return self.moved_to(before, head, 0).await;
-        };
-        // From here to the end of the loop nothing waits, so memory's state and position move in step.
+    /// Handles all events up to a position, page by page, until it is reached or another process moves the checkpoint.
+    async fn advance_to(&mut self, head: Position) -> Result<u64, ProjectionError> {
         let in_memory = matches!(self.home, Home::Memory { .. });
-        self.ahead = !in_memory;
-        let mut last = before;
-        for record in page.iter() {
-            self.state
-                .handle(&record)
-                .map_err(|source| ProjectionError::Decode {
-                    projection: P::NAME,
-                    source,
-                })?;
-            last = record.position();
-            if in_memory {
-                self.position = last;
+        let mut query = Query::all()
+            .any_of(P::selectors())
+            .after(self.position)
+            .up_to(head);
+        query.with_context = P::ASKS_ENVELOPE;
+        query.page_size = 4096;
+        let mut reader = self.store.read(query);
+        let mut events = 0;
+        while let Some(page) = reader.next_page().await? {
+            // From here to the end of the page nothing waits, so memory's state and position move in step.
+            self.ahead = !in_memory;
+            let before = self.position;
+            let mut last = before;
+            for record in page.iter() {
+                self.state
+                    .handle(&record)
+                    .map_err(|source| ProjectionError::Decode {
+                        projection: P::NAME,
+                        source,
+                    })?;
+                last = record.position();
+                if in_memory {
+                    self.position = last;
+                }
             }
+            let handled = page.len() as u64;
+            if !self.move_to(before, last).await? {
+                return Ok(events);
+            }
+            events += handled;
         }
-        let (events, to) = (page.len() as u64, if page.is_last() { head } else { last });
-        self.moved_to(before, to, events).await
+        self.move_to(self.position, head).await?;
+        Ok(events)
     }
 
-    /// Saves where the state stands now, if the store keeps it.
-    async fn moved_to(
-        &mut self,
-        before: Position,
-        to: Position,
-        events: u64,
-    ) -> Result<Advance, ProjectionError> {
-        if let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+    /// Saves where the state stands now, if the store keeps it; false when another process moved the checkpoint.
+    async fn move_to(&mut self, before: Position, to: Position) -> Result<bool, ProjectionError> {
+        let moved = self.ahead || before != to;
+        if moved && let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+            self.ahead = true;
             match self.save(Some(before), checkpoint).await {
                 Ok(()) => self.ahead = false,
-                Err(CheckpointError::Moved { .. }) => return Ok(Advance::Moved),
+                Err(CheckpointError::Moved { .. }) => return Ok(false),
                 Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
         }
         self.position = to;
-        Ok(Advance::Page(events))
+        Ok(true)
     }
 
     fn checkpoint_of(
@@ -341,14 +347,6 @@ impl<P: Projection> Projector<P> {
             fingerprint: P::FINGERPRINT,
         }
     }
-}
-
-/// What one step did.
-enum Advance {
-    Page(u64),
-    /// Another process moved the checkpoint.
-    Moved,
-    End,
 }
 
 impl<P> Deref for Projector<P> {

@@ -51,6 +51,20 @@ impl<A: Apply> Repository<A> {
         self.root(id, stream, folded)
     }
 
+    /// The aggregate as it is now, or `None` when there is no event.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for [`LoadError::NotFound`].
+    ///
+    /// # Cancel safety
+    /// Reads only.
+    pub async fn find(&self, id: &A::Id) -> Result<Option<Root<A>>, LoadError> {
+        match self.load(id).await {
+            Err(LoadError::NotFound { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
     /// The aggregate as it was when it had this version.
     ///
     /// # Errors
@@ -79,7 +93,9 @@ impl<A: Apply> Repository<A> {
     pub async fn load_as_of(&self, id: &A::Id, time: DateTime<Utc>) -> Result<Root<A>, LoadError> {
         let stream = self.stream(id)?;
         let mut folded = Folded::from_start();
-        let mut reader = self.store.read(Query::stream(&stream));
+        let mut reader = self
+            .store
+            .read(bounded(&stream, Version::NONE, None, A::ASKS_CONTEXT));
         'pages: while let Some(page) = reader.next_page().await? {
             for record in page.iter() {
                 if record.recorded_at() > time {
@@ -124,7 +140,9 @@ impl<A: Apply> Repository<A> {
             version: before,
             recorded_at: DateTime::UNIX_EPOCH,
         };
-        let mut reader = self.store.read(bounded(stream, version, to));
+        let mut reader = self
+            .store
+            .read(bounded(stream, version, to, A::ASKS_CONTEXT));
         while let Some(page) = reader.next_page().await? {
             for record in page.iter() {
                 if folded.version == before {
@@ -148,7 +166,7 @@ impl<A: Apply> Repository<A> {
         folded: &mut Folded<A>,
         to: Option<Version>,
     ) -> Result<(), LoadError> {
-        let mut reader = self.store.read(bounded(stream, from, to));
+        let mut reader = self.store.read(bounded(stream, from, to, A::ASKS_CONTEXT));
         while let Some(page) = reader.next_page().await? {
             for record in page.iter() {
                 folded.fold(&record)?;
@@ -169,8 +187,9 @@ impl<A: Apply> Repository<A> {
     }
 }
 
-fn bounded(stream: &StreamId, from: Version, to: Option<Version>) -> Query {
-    let query = Query::stream(stream).from_version(from);
+fn bounded(stream: &StreamId, from: Version, to: Option<Version>, asks_context: bool) -> Query {
+    let mut query = Query::stream(stream).from_version(from);
+    query.with_context = asks_context;
     match to {
         Some(to) => query.to_version(to),
         None => query,

@@ -15,8 +15,16 @@ use crate::log::{
 
 const URL: &str = "memory:";
 
+/// A log in memory: what `Store::connect("memory:")` opens. Each one is a log of its own.
+///
+/// ```
+/// use recount::store::{MemoryBackend, Store};
+///
+/// let store = Store::new(MemoryBackend::new());
+/// assert_eq!(store.url(), "memory:");
+/// ```
 #[derive(Debug, Default)]
-pub(super) struct MemoryBackend {
+pub struct MemoryBackend {
     log: RwLock<Log>,
 }
 
@@ -44,7 +52,8 @@ struct Stored {
 }
 
 impl MemoryBackend {
-    pub(super) fn new() -> Self {
+    /// An empty log.
+    pub fn new() -> Self {
         Self::default()
     }
 
@@ -272,7 +281,7 @@ impl Log {
                     position,
                     version: stored.version,
                     id: stored.event.id,
-                    recorded_at: stored.event.recorded_at,
+                    recorded_at: stored.event.recorded_at.timestamp_micros(),
                     stream: stored.stream.id(),
                     metadata: &stored.metadata,
                     payload: &stored.event.payload,

@@ -14,6 +14,7 @@ pub use backend::{
     StoredSnapshot,
 };
 pub use connect::ConnectError;
+pub use memory::MemoryBackend;
 pub use reader::Reader;
 
 use crate::clock::{Clock, IdSource, Sources};
@@ -43,6 +44,7 @@ pub struct Store {
     tenant: Option<TenantId>,
     sources: Sources,
     background: crate::background::Background,
+    spare_pages: reader::SparePages,
 }
 
 /// The handle is bound to a tenant and cannot be bound to another.
@@ -92,6 +94,7 @@ impl Store {
             tenant: None,
             sources: Sources::default(),
             background: crate::background::Background::default(),
+            spare_pages: reader::SparePages::default(),
         }
     }
 
@@ -188,12 +191,13 @@ impl Store {
     /// # Ok(()) }
     /// ```
     pub async fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
-        batch.validate()?;
+        batch.validate_payloads()?;
         self.append_encoded(batch).await
     }
 
     /// Appends what this crate encoded itself, so that its payloads need no second look.
     pub(crate) async fn append_encoded(&self, mut batch: Batch) -> Result<Appended, AppendError> {
+        batch.validate()?;
         for part in batch.parts_mut() {
             part.stream = self
                 .bind(&part.stream)
@@ -230,7 +234,12 @@ impl Store {
         }
         // The handle's tenant, never the query's, decides what is seen.
         query.tenant.clone_from(&self.tenant);
-        Reader::new(Arc::clone(&self.backend), query, refused)
+        Reader::new(
+            Arc::clone(&self.backend),
+            self.spare_pages.clone(),
+            query,
+            refused,
+        )
     }
 
     /// The version of a stream's last event; 0 when it has none.

@@ -1,17 +1,21 @@
 //! A read that goes on page by page.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Backend;
-use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::JoinHandle;
+
+use super::{Backend, BackendError};
+use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent, Version};
 
 /// A read under way: asks for the next page when the last one is used up, in constant memory.
 ///
-/// It sees what was stored when each page was read, so events that are appended meanwhile are read too.
+/// It sees what was stored when each page was read, so events that are appended meanwhile are read too. From the second
+/// page on, a runtime with several threads reads the next one while the caller looks at this one.
 /// After an error it can go on: a damaged row is passed over, anything else is tried again.
 ///
 /// # Cancel safety
-/// A dropped `next_page` loses nothing; the next call reads the same page.
+/// A dropped `next_page` loses nothing; the next call returns the same page.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,24 +27,38 @@ use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent};
 #[derive(Debug)]
 pub struct Reader {
     backend: Arc<dyn Backend>,
+    spare: SparePages,
+    /// What is still to be read.
     query: Query,
     refused: Option<ReadError>,
     page: Page,
-    left: Option<u64>,
+    /// The page after `page`, on its way.
+    ahead: Option<JoinHandle<Read>>,
+    pages: u64,
     done: bool,
     /// The next record of `page` for [`next`](Self::next).
     index: usize,
 }
 
+/// A page that was read, or not.
+type Read = (Page, Result<(), ReadError>);
+
 impl Reader {
-    pub(super) fn new(backend: Arc<dyn Backend>, query: Query, refused: Option<ReadError>) -> Self {
-        let left = query.limit;
+    pub(super) fn new(
+        backend: Arc<dyn Backend>,
+        spare: SparePages,
+        query: Query,
+        refused: Option<ReadError>,
+    ) -> Self {
+        let page = spare.take();
         Self {
             backend,
+            spare,
             query,
             refused,
-            page: Page::new(),
-            left,
+            page,
+            ahead: None,
+            pages: 0,
             done: false,
             index: 0,
         }
@@ -55,13 +73,25 @@ impl Reader {
             self.done = true;
             return Err(error);
         }
-        if self.done || self.left == Some(0) {
+        if self.done || self.query.limit == Some(0) {
             return Ok(None);
         }
+        // `next` takes nothing from this page until it is read, even when this future is dropped.
         self.page.clear();
-        self.index = 0;
-        self.query.limit = self.left;
-        if let Err(error) = self.backend.read(&self.query, &mut self.page).await {
+        self.index = usize::MAX;
+        let outcome = if let Some(ahead) = &mut self.ahead {
+            let read = ahead.await;
+            self.ahead = None;
+            let (page, outcome) = read.map_err(|error| ReadError::Unavailable {
+                store: self.backend.url().to_owned(),
+                source: BackendError::new(error),
+            })?;
+            self.spare.give(std::mem::replace(&mut self.page, page));
+            outcome
+        } else {
+            self.backend.read(&self.query, &mut self.page).await
+        };
+        if let Err(error) = outcome {
             self.page.clear();
             if let ReadError::Corrupt { position, .. } = &error {
                 self.pass(*position);
@@ -72,12 +102,23 @@ impl Reader {
             self.done = true;
             return Ok(None);
         };
-        let last = last.position();
-        self.left = self
-            .left
+        let (last, version) = (last.position(), last.version());
+        self.index = 0;
+        self.pages += 1;
+        self.query.limit = self
+            .query
+            .limit
             .map(|left| left.saturating_sub(self.page.len() as u64));
         self.done = self.page.is_last();
         self.pass(last);
+        // Versions agree with positions, and are what a stream is found by. A page that is not full may have ended before
+        // a damaged row, of which only the position is known.
+        if self.query.stream.is_some() && self.page.is_full(self.query.page_size) {
+            self.pass_version(version);
+        }
+        if self.pages > 1 {
+            self.read_ahead();
+        }
         Ok(Some(&self.page))
     }
 
@@ -122,6 +163,72 @@ impl Reader {
             Direction::Forwards => self.query.after = position,
             Direction::Backwards if position.0 <= 1 => self.done = true,
             Direction::Backwards => self.query.up_to = Some(Position(position.0 - 1)),
+        }
+    }
+
+    /// Moves a stream's query behind a version as well, so that a page costs the same wherever in the stream it is.
+    fn pass_version(&mut self, version: Version) {
+        match self.query.direction {
+            Direction::Forwards => self.query.from_version = version.next(),
+            Direction::Backwards => self.query.to_version = Some(Version(version.0.saturating_sub(1))),
+        }
+    }
+
+    /// Begins to read the next page, where another thread can do it.
+    fn read_ahead(&mut self) {
+        if self.done || self.query.limit == Some(0) {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return;
+        }
+        let (backend, query, mut page) = (
+            Arc::clone(&self.backend),
+            self.query.clone(),
+            self.spare.take(),
+        );
+        self.ahead = Some(runtime.spawn(async move {
+            page.clear();
+            let outcome = backend.read(&query, &mut page).await;
+            (page, outcome)
+        }));
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(ahead) = &self.ahead {
+            ahead.abort();
+        }
+        self.spare.give(std::mem::take(&mut self.page));
+    }
+}
+
+/// Pages that were read and are done with: their memory is used again, since giving it back to the system and asking for
+/// it anew costs as much as a short read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SparePages(Arc<Mutex<Vec<Page>>>);
+
+impl SparePages {
+    /// The most that are kept.
+    const MOST: usize = 16;
+
+    fn take(&self) -> Page {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
+    }
+
+    fn give(&self, mut page: Page) {
+        page.clear();
+        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < Self::MOST && page.is_worth_keeping() {
+            spare.push(page);
         }
     }
 }

@@ -112,6 +112,11 @@ fn write(batch: &Batch, transaction: &mut Transaction<'_>) -> Result<Appended, S
                 insert(transaction, &part.stream, event, &place)?;
             }
         }
+        if let Some(stream) = target.stream {
+            transaction
+                .names
+                .set_stream(&part.stream, stream, target.written);
+        }
         streams.push(StreamVersion {
             stream: part.stream.clone(),
             version: version(target.written),
@@ -185,9 +190,10 @@ fn target(transaction: &mut Transaction<'_>, stream: &StreamId) -> rusqlite::Res
     let tenant = transaction
         .names
         .tenant(transaction.connection, stream.tenant())?;
-    let found = match tenant {
-        Some(tenant) => find_stream(transaction.connection, tenant, stream)?,
-        None => None,
+    let found = match (transaction.names.stream(stream), tenant) {
+        (Some(found), _) => Some(found),
+        (None, Some(tenant)) => find_stream(transaction.connection, tenant, stream)?,
+        (None, None) => None,
     };
     let version = found.map_or(0, |(_, version)| version);
     Ok(Target {

@@ -1,6 +1,7 @@
-//! The numbers that stand for tenants and kinds in the rows, as the writer remembers them.
+//! The numbers that stand for tenants, kinds and streams in the rows, as the writer remembers them.
 //!
-//! Both tables only grow, so a number that was committed once is right for ever; after a rollback everything is forgotten.
+//! These tables only grow, so a number that was committed once is right for ever; after a rollback everything is forgotten.
+//! How far a stream is, is right until somebody else writes to the file.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -18,12 +19,49 @@ pub(super) struct Names {
     /// By tenant, category, name and schema version, with NUL between, which names cannot hold.
     kinds: HashMap<Box<str>, i64>,
     key: String,
+    /// The number and the last version of streams that were written lately.
+    streams: HashMap<StreamId, (i64, i64)>,
+    /// What SQLite calls the state of the file that others left it in.
+    data_version: i64,
 }
+
+/// The most streams that are remembered.
+const STREAMS: usize = 10_000;
 
 impl Names {
     pub(super) fn clear(&mut self) {
         self.tenants.clear();
         self.kinds.clear();
+        self.streams.clear();
+    }
+
+    /// Forgets how far streams are if another connection has written; asked within each transaction.
+    pub(super) fn refresh(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let now: i64 = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        if now != self.data_version {
+            self.data_version = now;
+            self.streams.clear();
+        }
+        Ok(())
+    }
+
+    /// The number and the last version of a stream, if it was written lately.
+    pub(super) fn stream(&self, stream: &StreamId) -> Option<(i64, i64)> {
+        self.streams.get(stream).copied()
+    }
+
+    /// Remembers how far a stream is.
+    pub(super) fn set_stream(&mut self, stream: &StreamId, number: i64, version: i64) {
+        if let Some(known) = self.streams.get_mut(stream) {
+            *known = (number, version);
+            return;
+        }
+        if self.streams.len() >= STREAMS {
+            self.streams.clear();
+        }
+        self.streams.insert(stream.clone(), (number, version));
     }
 
     /// The tenant's number; `None` when it was never used.

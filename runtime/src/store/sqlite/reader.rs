@@ -1,8 +1,9 @@
 //! The connections that read, and pages read with them.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
@@ -345,7 +346,7 @@ impl Reading<'_> {
                 let reason = format!("its kind {number} is not in the table of kinds");
                 return Ok(End::Damaged(position, reason));
             };
-            match decode(position, self.query.stream.as_ref(), row)? {
+            match decode(position, row, self.query)? {
                 Ok(row) => page.push(kind, row),
                 Err(reason) => return Ok(End::Damaged(position, reason)),
             }
@@ -376,52 +377,66 @@ impl Reading<'_> {
     }
 }
 
+/// The times that can be told, in microseconds since 1970.
+const TIMES: RangeInclusive<i64> =
+    DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
+
 /// A row's values, or what is wrong with them.
 fn decode<'a>(
     position: Position,
-    stream: Option<&'a StreamId>,
     row: &'a rusqlite::Row<'_>,
+    query: &'a Query,
 ) -> rusqlite::Result<Result<Row<'a>, String>> {
-    let version = match row.get_ref(1)? {
-        ValueRef::Integer(version) if version > 0 => Version(version.cast_unsigned()),
-        ValueRef::Integer(version) => return Ok(Err(format!("its version is {version}"))),
-        other => return Ok(Err(wrong("version", other))),
+    let (version, time, payload) = (row.get_ref(1)?, row.get_ref(3)?, row.get_ref(4)?);
+    // All events of a stream are of that stream, so its id is not read from each.
+    let stream = match &query.stream {
+        Some(stream) => ValueRef::Text(stream.id().as_bytes()),
+        None => row.get_ref(5)?,
     };
-    let id = match row.get_ref(3)? {
-        ValueRef::Blob(bytes) => match Uuid::from_slice(bytes) {
-            Ok(id) => EventId(id),
-            Err(_) => return Ok(Err(format!("its id has {} bytes, not 16", bytes.len()))),
-        },
-        other => return Ok(Err(wrong("id", other))),
+    let context = if query.with_context {
+        Some((row.get_ref(6)?, row.get_ref(7)?))
+    } else {
+        None
     };
-    let recorded_at = match row.get_ref(4)? {
-        ValueRef::Integer(time) => match DateTime::from_timestamp_micros(time) {
-            Some(time) => time,
-            None => return Ok(Err(format!("its time {time} is out of range"))),
-        },
-        other => return Ok(Err(wrong("time", other))),
-    };
-    let metadata = match row.get_ref(5)? {
-        ValueRef::Null => Ok(""),
-        metadata => text("metadata", metadata),
-    };
-    let payload = text("payload", row.get_ref(6)?);
-    let stream = match stream {
-        Some(stream) => Ok(stream.id()),
-        None => text("stream id", row.get_ref(7)?),
-    };
-    Ok(match (metadata, payload, stream) {
-        (Ok(metadata), Ok(payload), Ok(stream)) => Ok(Row {
+    Ok((|| {
+        let (id, metadata) = match context {
+            Some((id, metadata)) => (event_id(id)?, metadata),
+            None => (Uuid::nil(), ValueRef::Null),
+        };
+        Ok(Row {
             position,
-            version,
-            id,
-            recorded_at,
-            stream,
-            metadata,
-            payload: payload.as_bytes(),
-        }),
-        (Err(reason), _, _) | (_, Err(reason), _) | (_, _, Err(reason)) => Err(reason),
-    })
+            version: match version {
+                ValueRef::Integer(version) if version > 0 => Version(version.cast_unsigned()),
+                ValueRef::Integer(version) => return Err(format!("its version is {version}")),
+                other => return Err(wrong("version", other)),
+            },
+            id: EventId(id),
+            recorded_at: match time {
+                ValueRef::Integer(time) if TIMES.contains(&time) => time,
+                ValueRef::Integer(time) => return Err(format!("its time {time} is out of range")),
+                other => return Err(wrong("time", other)),
+            },
+            stream: text("stream id", stream)?,
+            metadata: match metadata {
+                ValueRef::Null => "",
+                metadata => text("metadata", metadata)?,
+            },
+            // That it is JSON, hence text, whoever decodes it finds out.
+            payload: match payload {
+                ValueRef::Text(bytes) => bytes,
+                other => return Err(wrong("payload", other)),
+            },
+        })
+    })())
+}
+
+fn event_id(value: ValueRef<'_>) -> Result<Uuid, String> {
+    match value {
+        ValueRef::Blob(bytes) => {
+            Uuid::from_slice(bytes).map_err(|_| format!("its id has {} bytes, not 16", bytes.len()))
+        }
+        other => Err(wrong("id", other)),
+    }
 }
 
 fn text<'a>(what: &str, value: ValueRef<'a>) -> Result<&'a str, String> {

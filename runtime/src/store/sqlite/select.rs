@@ -8,12 +8,20 @@ use rusqlite::types::Value;
 use super::names::NO_TENANT;
 use crate::log::{Direction, Query, StreamId};
 
-const COLUMNS: &str =
-    "position, version, kind, event_id, recorded_at, metadata, payload, stream_id";
-
-/// The columns of a stream's events, whose id is known.
-const COLUMNS_IN_STREAM: &str =
-    "position, version, kind, event_id, recorded_at, metadata, payload, NULL";
+/// The columns of a row; those that nobody asks for are not even read.
+fn columns(query: &Query, way: Way<'_>) -> &'static str {
+    match (way, query.stream.is_some(), query.with_context) {
+        (Way::Probe(_), ..) => "position",
+        (_, false, true) => {
+            "position, version, kind, recorded_at, payload, stream_id, event_id, metadata"
+        }
+        (_, false, false) => "position, version, kind, recorded_at, payload, stream_id",
+        (_, true, true) => {
+            "position, version, kind, recorded_at, payload, NULL, event_id, metadata"
+        }
+        (_, true, false) => "position, version, kind, recorded_at, payload",
+    }
+}
 
 /// A statement for one page, and the values of its parameters.
 #[derive(Debug)]
@@ -85,8 +93,8 @@ pub(super) fn select(
         }
     }
     let sql = match &query.stream {
-        Some(stream) => statement.of_stream(stream, way, query.direction),
-        None => statement.of_log(way, query.direction, limit),
+        Some(stream) => statement.of_stream(stream, query, way),
+        None => statement.of_log(query, way, limit),
     };
     Select {
         sql,
@@ -113,7 +121,7 @@ impl Statement {
         let _ = write!(self.conditions, " AND {comparison} ?{number}");
     }
 
-    fn of_stream(&mut self, stream: &StreamId, way: Way<'_>, direction: Direction) -> String {
+    fn of_stream(&mut self, stream: &StreamId, query: &Query, way: Way<'_>) -> String {
         let tenant = match stream.tenant() {
             Some(tenant) => {
                 let tenant = self.parameter(tenant.as_str().to_owned());
@@ -123,15 +131,12 @@ impl Statement {
         };
         let category = self.parameter(stream.category().as_str().to_owned());
         let id = self.parameter(stream.id().to_owned());
-        let columns = match way {
-            Way::Probe(_) => "position",
-            _ => COLUMNS_IN_STREAM,
-        };
         let order = match way {
             Way::Sorted => "+position",
             _ => "version",
         };
-        let (conditions, direction) = (&self.conditions, descending(direction));
+        let (columns, direction) = (columns(query, way), descending(query.direction));
+        let conditions = &self.conditions;
         format!(
             "SELECT {columns} FROM events INDEXED BY events_by_stream
              WHERE stream = (SELECT stream FROM streams
@@ -140,12 +145,8 @@ impl Statement {
         )
     }
 
-    fn of_log(&mut self, way: Way<'_>, direction: Direction, limit: usize) -> String {
-        let columns = match way {
-            Way::Probe(_) => "position",
-            _ => COLUMNS,
-        };
-        let direction = descending(direction);
+    fn of_log(&mut self, query: &Query, way: Way<'_>, limit: usize) -> String {
+        let (columns, direction) = (columns(query, way), descending(query.direction));
         let (Way::Merge(kinds) | Way::Probe(Some(kinds))) = way else {
             let conditions = &self.conditions;
             return format!(

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -23,6 +24,9 @@ const GROUP: usize = 512;
 
 /// The most bytes of payload in one transaction of several writes.
 const GROUP_BYTES: usize = 16 << 20;
+
+/// How long the thread waits for one more writer to join a group, when several did the last time.
+const GATHERING: Duration = Duration::from_micros(20);
 
 /// Something to do within a transaction; done again, from the start, when the transaction had to be given up.
 pub(super) trait Work: Send + 'static {
@@ -215,13 +219,16 @@ impl Writer {
 
     fn attempt(&mut self, jobs: &mut [&mut dyn Job], savepoints: bool) -> Result<(), GaveUp> {
         // What a panic left open.
-        self.roll_back();
+        if !self.connection.is_autocommit() {
+            self.roll_back();
+        }
         {
             let _turn = self.turnstile.enter();
             self.execute("BEGIN IMMEDIATE")
                 .map_err(|error| GaveUp::NotBegun(Failure::before_commit(error)))?;
         }
-        match self.run(jobs, savepoints) {
+        let begun = self.names.refresh(&self.connection);
+        match begun.and_then(|()| self.run(jobs, savepoints)) {
             Ok(true) => {}
             Ok(false) => {
                 self.roll_back();
@@ -278,11 +285,11 @@ impl Writer {
 
     /// Gives up the transaction, if one is open: SQLite ends some by itself.
     fn roll_back(&mut self) {
-        if !self.connection.is_autocommit() {
-            self.names.clear();
-            if let Err(error) = self.execute("ROLLBACK") {
-                tracing::warn!(%error, url = self.url, "a transaction could not be rolled back");
-            }
+        self.names.clear();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::warn!(%error, url = self.url, "a transaction could not be rolled back");
         }
     }
 }
@@ -489,10 +496,31 @@ impl Shared {
                 }
             }));
             drop(writer);
-            match outcome {
-                Ok(()) => jobs.into_iter().for_each(Job::deliver),
+            if outcome.is_err() {
                 // Those who wait learn it from the channel's end.
-                Err(_) => tracing::error!(url = self.url, "writing panicked"),
+                tracing::error!(url = self.url, "writing panicked");
+                continue;
+            }
+            let delivered = jobs.len();
+            jobs.into_iter().for_each(Job::deliver);
+            self.gather(delivered);
+        }
+    }
+
+    /// Lets those who were just told write again before the next group is taken: otherwise the writers part into two halves
+    /// that take turns, and each half pays for a commit. It goes on as soon as nobody comes any more.
+    fn gather(&self, delivered: usize) {
+        if delivered < 2 {
+            return;
+        }
+        let waiting = || lock(&self.queue).jobs.len();
+        let (mut seen, mut last) = (waiting(), Instant::now());
+        let all = seen + delivered;
+        while seen < all && last.elapsed() < GATHERING {
+            std::thread::yield_now();
+            let now = waiting();
+            if now > seen {
+                (seen, last) = (now, Instant::now());
             }
         }
     }

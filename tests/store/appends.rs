@@ -1,0 +1,240 @@
+//! Atomic, expected, ordered.
+
+use recount::log::{AppendError, Batch, Expected, NewEvent, Query, StreamId};
+use recount::prelude::*;
+
+use crate::stores::every_store;
+use crate::{event, events, places, stream};
+
+every_store! {
+    async fn an_append_returns_the_version_and_the_position(store: Store) {
+        let first = store.append(&stream("a"), Expected::NoStream, events(3)).await.unwrap();
+        assert_eq!((first.version(), first.repeated), (Version(3), false));
+        let second = store.append(&stream("a"), Expected::Version(Version(3)), events(2)).await.unwrap();
+        assert_eq!(second.version(), Version(5));
+        assert!(second.position > first.position);
+        assert_eq!(store.head().await.unwrap(), second.position);
+        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(5));
+        assert_eq!(store.version(&stream("b")).await.unwrap(), Version::NONE);
+    }
+
+    async fn each_expectation_holds_where_it_should_and_nowhere_else(store: Store) {
+        for (number, expected, on_empty, on_two) in [
+            (0, Expected::Any, true, true),
+            (1, Expected::NoStream, true, false),
+            (2, Expected::Version(Version(0)), true, false),
+            (3, Expected::StreamExists, false, true),
+            (4, Expected::Version(Version(2)), false, true),
+            (5, Expected::Version(Version(1)), false, false),
+            (6, Expected::Version(Version(3)), false, false),
+            (7, Expected::Version(Version(u64::MAX)), false, false),
+        ] {
+            let empty = stream(&format!("empty-{number}"));
+            assert_eq!(store.append(&empty, expected, events(1)).await.is_ok(), on_empty, "{expected} on an empty stream");
+            let two = stream(&format!("two-{number}"));
+            store.append(&two, Expected::Any, events(2)).await.unwrap();
+            assert_eq!(store.append(&two, expected, events(1)).await.is_ok(), on_two, "{expected} on two events");
+            assert_eq!(store.version(&two).await.unwrap(), Version(2 + u64::from(on_two)));
+        }
+    }
+
+    async fn a_conflict_names_the_stream_what_was_expected_and_what_is_there(store: Store) {
+        store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
+        let refused = store.append(&stream("a"), Expected::Version(Version(1)), events(1)).await.unwrap_err();
+        let AppendError::Conflict { stream, expected, actual } = refused else { panic!("{refused}") };
+        assert_eq!((stream.id(), expected, actual), ("a", Expected::Version(Version(1)), Version(2)));
+    }
+
+    async fn a_refused_append_changes_nothing(store: Store) {
+        store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
+        let before = store.stats().await.unwrap();
+        store.append(&stream("a"), Expected::NoStream, events(5)).await.unwrap_err();
+        store.append(&stream("b"), Expected::StreamExists, [event("New")]).await.unwrap_err();
+        let after = store.stats().await.unwrap();
+        assert_eq!((after.events, after.streams, after.events_by_name), (before.events, before.streams, before.events_by_name));
+    }
+
+    async fn an_append_without_events_writes_nothing_and_still_checks(store: Store) {
+        store.append(&stream("a"), Expected::NoStream, []).await.unwrap();
+        assert_eq!(store.version(&stream("a")).await.unwrap(), Version::NONE);
+        store.append(&stream("a"), Expected::StreamExists, []).await.unwrap_err();
+        let one = store.append(&stream("a"), Expected::NoStream, events(1)).await.unwrap();
+        let checked = store.append(&stream("a"), Expected::Version(Version(1)), []).await.unwrap();
+        assert_eq!((checked.version(), checked.position), (Version(1), one.position));
+        store.append(&stream("a"), Expected::NoStream, []).await.unwrap_err();
+        assert_eq!(store.stats().await.unwrap().events, 1);
+    }
+
+    async fn several_streams_are_written_together_or_not_at_all(store: Store) {
+        store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap();
+        let batch = || Batch::new()
+            .append(stream("a"), Expected::NoStream, events(2))
+            .append(stream("b"), Expected::NoStream, events(2))
+            .append(stream("c"), Expected::NoStream, events(2));
+        let refused = store.append_batch(batch()).await.unwrap_err();
+        assert!(matches!(refused, AppendError::Conflict { actual: Version(1), .. }), "{refused}");
+        assert_eq!(store.stats().await.unwrap().events, 1);
+
+        let batch = Batch::new()
+            .append(stream("a"), Expected::NoStream, events(2))
+            .append(stream("b"), Expected::Version(Version(1)), events(2))
+            .check(stream("c"), Expected::NoStream);
+        let appended = store.append_batch(batch).await.unwrap();
+        let versions: Vec<_> = appended.streams.iter().map(|stream| stream.version.0).collect();
+        assert_eq!(versions, [2, 3, 0]);
+        assert_eq!(store.stats().await.unwrap().events, 5);
+    }
+
+    async fn later_parts_of_a_batch_see_earlier_ones(store: Store) {
+        let batch = Batch::new()
+            .append(stream("a"), Expected::NoStream, events(1))
+            .append(stream("b"), Expected::NoStream, events(1))
+            .append(stream("a"), Expected::Version(Version(1)), events(2))
+            .check(stream("a"), Expected::Version(Version(3)));
+        let appended = store.append_batch(batch).await.unwrap();
+        let versions: Vec<_> = appended.streams.iter().map(|stream| stream.version.0).collect();
+        assert_eq!(versions, [1, 1, 3, 3]);
+        let all = store.read(Query::all()).collect().await.unwrap();
+        assert_eq!(places(&all), [("a".into(), 1), ("b".into(), 1), ("a".into(), 2), ("a".into(), 3)]);
+        let stale = Batch::new()
+            .append(stream("a"), Expected::Version(Version(3)), events(1))
+            .append(stream("a"), Expected::Version(Version(3)), events(1));
+        store.append_batch(stale).await.unwrap_err();
+        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(3));
+    }
+
+    async fn of_racing_writers_exactly_one_wins_each_version(store: Store) {
+        for round in 0..20 {
+            let racers: Vec<_> = (0..8).map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.append(&stream("a"), Expected::Version(Version(round)), events(1)).await })
+            }).collect();
+            let mut winners = 0;
+            for racer in racers {
+                match racer.await.unwrap() {
+                    Ok(appended) => {
+                        assert_eq!(appended.version(), Version(round + 1));
+                        winners += 1;
+                    }
+                    Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, Version(round + 1)),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(winners, 1);
+        }
+    }
+
+    async fn versions_are_dense_and_agree_with_positions_whoever_writes(store: Store) {
+        let writers: Vec<_> = (0..16).map(|writer: usize| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..25 {
+                    let target = stream(&format!("{}", writer % 4));
+                    store.append(&target, Expected::Any, events(1 + writer % 3)).await.unwrap();
+                }
+            })
+        }).collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let all = store.read(Query::all()).collect().await.unwrap();
+        let mut next = std::collections::HashMap::new();
+        let mut last = Position::START;
+        for event in &all {
+            assert!(event.position > last);
+            last = event.position;
+            let version = next.entry(event.stream.clone()).or_insert(0);
+            *version += 1;
+            assert_eq!(event.version, Version(*version));
+        }
+        assert_eq!(next.len(), 4);
+    }
+
+    async fn within_a_group_each_append_keeps_its_own_outcome(store: Store) {
+        store.append(&stream("taken"), Expected::NoStream, events(1)).await.unwrap();
+        let known = event("Known");
+        store.append(&stream("known"), Expected::Any, [known.clone()]).await.unwrap();
+        let appends: Vec<_> = (0..60).map(|number| {
+            let (store, known) = (store.clone(), known.clone());
+            tokio::spawn(async move {
+                match number % 4 {
+                    0 => store.append(&stream("taken"), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
+                    // Fails after its first event was written.
+                    1 => store.append(&stream(&format!("half-{number}")), Expected::Any, [event("First"), known]).await.map_err(|error| error.to_string()),
+                    _ => store.append(&stream(&format!("good-{number}")), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
+                }
+            })
+        }).collect();
+        for (number, append) in appends.into_iter().enumerate() {
+            let outcome = append.await.unwrap();
+            assert_eq!(outcome.is_ok(), number % 4 > 1, "{number}: {outcome:?}");
+        }
+        let stats = store.stats().await.unwrap();
+        assert_eq!((stats.events, stats.streams), (2 + 60, 2 + 30));
+        assert!(!stats.events_by_name.contains_key("First"));
+    }
+
+    async fn odd_names_are_kept_as_they_are(store: Store) {
+        for name in ["with space", "quote's \"name\"", "a/b/../c", "🚴", "%00", "-", "' OR 1=1; DROP TABLE events; --", "line\nbreak", "\u{202e}rtl", &"x".repeat(4096)] {
+            let stream = StreamId::new("odd category é", name).unwrap();
+            let new = NewEvent::json(name.chars().take(60).collect::<String>(), 7, &name).unwrap();
+            store.append(&stream, Expected::NoStream, [new.clone()]).await.unwrap();
+            let read = store.read(Query::stream(&stream)).collect().await.unwrap();
+            assert_eq!((read[0].stream.id(), &*read[0].name, &read[0].payload), (name, &*new.name, &new.payload));
+        }
+        assert!(StreamId::new("account", "x".repeat(10_000)).unwrap_err().to_string().contains("at most 4096 bytes"));
+        assert!(StreamId::new("account", "").is_err() && StreamId::new("account", "a\0b").is_err());
+    }
+
+    async fn everything_of_an_event_comes_back_as_it_went_in(store: Store) {
+        let mut new = event("Kept");
+        new.schema_version = 12;
+        new.recorded_at = DateTime::from_timestamp_micros(-62_135_596_800_000_001).unwrap();
+        new.metadata = recount::log::Metadata::new().actor("älice").correlation(uuid::Uuid::max()).with("n", 1.5);
+        new.payload = r#"{"deep":[1,{"x":"\u0000é"}],"big":123456789012345678901234567890}"#.into();
+        store.append(&stream("a"), Expected::Any, [new.clone()]).await.unwrap();
+        let read = &store.read(Query::all()).collect().await.unwrap()[0];
+        assert_eq!(
+            (read.id, &*read.name, read.schema_version, read.recorded_at, &read.metadata, &read.payload),
+            (new.id, &*new.name, 12, new.recorded_at, &new.metadata, &new.payload)
+        );
+    }
+
+    async fn a_payload_of_16_mib_is_stored_and_read(store: Store) {
+        let large = NewEvent::json("Large", 1, &"x".repeat(16 << 20)).unwrap();
+        store.append(&stream("a"), Expected::Any, [event("Small"), large.clone(), event("Small")]).await.unwrap();
+        let mut reader = store.read(Query::all());
+        let mut read = 0;
+        while let Some(page) = reader.next_page().await.unwrap() {
+            read += page.len();
+            assert!(page.iter().all(|record| record.name() != "Large" || record.payload() == large.payload));
+        }
+        assert_eq!(read, 3);
+        let mut too_large = event("TooLarge");
+        too_large.payload = format!("\"{}\"", "x".repeat(NewEvent::MAX_PAYLOAD_BYTES)).into_bytes();
+        let refused = store.append(&stream("a"), Expected::Any, [too_large]).await.unwrap_err();
+        assert!(refused.to_string().contains("event TooLarge for stream"), "{refused}");
+    }
+
+    async fn a_dropped_append_leaves_all_of_its_events_or_none(store: Store) {
+        for round in 0..30 {
+            let target = stream(&format!("{round}"));
+            let append = store.append(&target, Expected::NoStream, events(7));
+            // Others keep the writer busy, so that some are dropped while they wait.
+            let noise: Vec<_> = (0..4).map(|_| {
+                let store = store.clone();
+                tokio::spawn(async move { store.append(&stream("noise"), Expected::Any, events(1)).await })
+            }).collect();
+            tokio::select! {
+                biased;
+                () = tokio::task::yield_now() => {}
+                outcome = append => drop(outcome),
+            }
+            for noise in noise {
+                noise.await.unwrap().unwrap();
+            }
+            let version = store.version(&target).await.unwrap();
+            assert!(version == Version::NONE || version == Version(7), "{version}");
+        }
+    }
+}

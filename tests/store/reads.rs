@@ -1,0 +1,155 @@
+//! Every kind of read, and any mix, in pages of any size, in both directions.
+
+use recount::log::{Expected, NewEvent, Query, RecordedEvent, Selector, StreamId};
+use recount::prelude::*;
+
+use crate::stores::every_store;
+use crate::{events, places, stream};
+
+/// 120 events: two categories, five streams, four names, times that go up and down.
+async fn filled(store: &Store) -> Vec<RecordedEvent> {
+    for number in 0..120_u32 {
+        let category = if number % 3 == 0 { "order" } else { "account" };
+        let stream = StreamId::new(category, format!("{}", number % 5)).unwrap();
+        let name = ["Opened", "Deposited", "Withdrawn", "Closed"][number as usize / 2 % 4];
+        let mut new = NewEvent::json(name, 1 + number % 2, &number).unwrap();
+        new.recorded_at = DateTime::from_timestamp(i64::from(number * 37 % 100), 0).unwrap();
+        store.append(&stream, Expected::Any, [new]).await.unwrap();
+    }
+    let all = store.read(Query::all()).collect().await.unwrap();
+    assert_eq!(all.len(), 120);
+    all
+}
+
+/// Reads a query in pages of several sizes and compares with what a filter over all events gives.
+async fn agrees(
+    store: &Store,
+    all: &[RecordedEvent],
+    query: Query,
+    wanted: impl Fn(&RecordedEvent) -> bool,
+) {
+    let mut expected: Vec<RecordedEvent> =
+        all.iter().filter(|event| wanted(event)).cloned().collect();
+    for backwards in [false, true] {
+        for size in [1, 2, 7, 1000] {
+            let mut query = query.clone().page_size(size);
+            if backwards {
+                query = query.backwards();
+            }
+            assert_eq!(
+                store.read(query.clone()).collect().await.unwrap(),
+                expected,
+                "{query:?}"
+            );
+            for limit in [0, 1, 3] {
+                let some = store
+                    .read(query.clone().limit(limit))
+                    .collect()
+                    .await
+                    .unwrap();
+                let most = expected.len().min(usize::try_from(limit).unwrap());
+                assert_eq!(some, expected[..most], "{query:?}");
+            }
+            // Memory stays constant: no page is larger than asked for, and none is empty.
+            let mut reader = store.read(query);
+            while let Some(page) = reader.next_page().await.unwrap() {
+                assert!((1..=size).contains(&page.len()));
+            }
+        }
+        expected.reverse();
+    }
+}
+
+every_store! {
+    async fn every_kind_of_read_and_their_mixes_agree_with_a_filter(store: Store) {
+        let all = filled(&store).await;
+        let time = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let target = StreamId::new("account", "2").unwrap();
+        let is_target = |event: &RecordedEvent| event.stream.category().as_str() == "account" && event.stream.id() == "2";
+        let (after, up_to) = (all[40].position, all[90].position);
+
+        agrees(&store, &all, Query::all(), |_| true).await;
+        agrees(&store, &all, Query::all().after(after), |event| event.position > after).await;
+        agrees(&store, &all, Query::all().up_to(up_to), |event| event.position <= up_to).await;
+        agrees(&store, &all, Query::stream(&target), is_target).await;
+        agrees(&store, &all, Query::stream(&target).from_version(Version(3)).to_version(Version(9)), |event| {
+            is_target(event) && (3..=9).contains(&event.version.0)
+        }).await;
+        agrees(&store, &all, Query::stream(&target).names(["Closed"]).since(time(50)), |event| {
+            is_target(event) && &*event.name == "Closed" && event.recorded_at >= time(50)
+        }).await;
+        agrees(&store, &all, Query::all().names(["Opened", "Closed", "Unheard"]), |event| ["Opened", "Closed"].contains(&&*event.name)).await;
+        agrees(&store, &all, Query::all().category("order"), |event| event.stream.category().as_str() == "order").await;
+        agrees(&store, &all, Query::all().category("order").names(["Opened"]).after(after).up_to(up_to), |event| {
+            event.stream.category().as_str() == "order" && &*event.name == "Opened" && event.position > after && event.position <= up_to
+        }).await;
+        agrees(&store, &all, Query::all().since(time(20)).before(time(60)), |event| {
+            event.recorded_at >= time(20) && event.recorded_at < time(60)
+        }).await;
+        let selectors = [
+            Selector { category: Some("order".into()), names: vec!["Opened".into()] },
+            Selector { category: Some("account".into()), names: vec!["Closed".into(), "Withdrawn".into()] },
+        ];
+        agrees(&store, &all, Query::all().any_of(selectors.clone()), |event| {
+            selectors.iter().any(|selector| selector.fits(event.stream.category().as_str(), &event.name))
+        }).await;
+        agrees(&store, &all, Query::all().category("nothing"), |_| false).await;
+        agrees(&store, &all, Query::stream(&stream("nobody")), |_| false).await;
+        agrees(&store, &all, Query::all().after(Position(u64::MAX)), |_| false).await;
+        agrees(&store, &all, Query::all().up_to(Position(u64::MAX)).to_version(Version(u64::MAX)), |_| true).await;
+        agrees(&store, &all, Query::all().from_version(Version(u64::MAX)), |_| false).await;
+    }
+
+    async fn a_reader_that_goes_on_never_misses_and_never_sees_late(store: Store) {
+        let writers: Vec<_> = (0..6).map(|writer: usize| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in 0..40 {
+                    store.append(&stream(&format!("{writer}")), Expected::Version(Version(number)), events(1)).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            })
+        }).collect();
+        let mut seen = Vec::new();
+        let mut last = Position::START;
+        while seen.len() < 240 {
+            for event in store.read(Query::all().after(last).page_size(16)).collect().await.unwrap() {
+                assert!(event.position > last);
+                last = event.position;
+                seen.push(event);
+            }
+            tokio::task::yield_now().await;
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        assert_eq!(places(&store.read(Query::all()).collect().await.unwrap()), places(&seen));
+    }
+
+    async fn a_page_that_was_not_waited_for_is_read_by_the_next_call(store: Store) {
+        store.append(&stream("a"), Expected::NoStream, events(50)).await.unwrap();
+        let mut reader = store.read(Query::all().page_size(5));
+        let mut read = 0;
+        loop {
+            tokio::select! {
+                biased;
+                page = reader.next_page() => match page.unwrap() {
+                    Some(page) => read += page.len(),
+                    None => break,
+                },
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        assert_eq!(read, 50);
+    }
+
+    async fn statistics_count_events_streams_and_names(store: Store) {
+        filled(&store).await;
+        let stats = store.stats().await.unwrap();
+        assert_eq!((stats.events, stats.streams), (120, 10));
+        assert_eq!(stats.events_by_name.values().sum::<u64>(), 120);
+        assert_eq!(stats.events_by_name["Opened"], 30);
+        let on_disk = store.url().starts_with("sqlite:") && store.tenant().is_none();
+        assert_eq!(stats.bytes.is_some_and(|bytes| bytes > 4096), on_disk);
+    }
+}

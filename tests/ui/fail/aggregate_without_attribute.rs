@@ -1,0 +1,11 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
+pub struct AccountId(String);
+
+#[derive(Debug, Default, Aggregate)]
+pub struct Account {
+    pub balance: i64,
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Other {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = Opened)]
+pub struct OpenedV2 {}
+
+impl From<Other> for OpenedV2 {
+    fn from(_: Other) -> Self {
+        Self {}
+    }
+}
+
+fn main() {}

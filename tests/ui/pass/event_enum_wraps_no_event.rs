@@ -1,0 +1,11 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Event)]
+pub enum AccountEvent {
+    Opened(Opened),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+fn main() {}

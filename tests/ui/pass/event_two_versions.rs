@@ -1,0 +1,16 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = Opened, version = 2)]
+pub struct OpenedV2 {}
+
+impl From<Opened> for OpenedV2 {
+    fn from(_: Opened) -> Self {
+        Self {}
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {
+    pub holder: u32,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = Opened, with = convert)]
+pub struct OpenedV2 {}
+
+pub fn convert(_: Opened) -> Option<OpenedV2> {
+    None
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+#[event(upcast_from = Opened)]
+pub struct OpenedV2 {
+    pub holder: Option<String>,
+}
+
+impl From<Opened> for OpenedV2 {
+    fn from(_: Opened) -> Self {
+        Self { holder: None }
+    }
+}
+
+fn main() {}
