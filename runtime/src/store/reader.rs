@@ -170,7 +170,9 @@ impl Reader {
     fn pass_version(&mut self, version: Version) {
         match self.query.direction {
             Direction::Forwards => self.query.from_version = version.next(),
-            Direction::Backwards => self.query.to_version = Some(Version(version.0.saturating_sub(1))),
+            Direction::Backwards => {
+                self.query.to_version = Some(Version(version.0.saturating_sub(1)))
+            }
         }
     }
 

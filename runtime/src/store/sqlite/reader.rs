@@ -199,6 +199,8 @@ enum End {
     More,
     /// The row that follows is damaged.
     Damaged(Position, String),
+    /// In a stream, the version that follows is not the next one: it, or one that should stand between, is damaged.
+    Gap,
 }
 
 impl Reading<'_> {
@@ -231,7 +233,7 @@ impl Reading<'_> {
         };
         let end = match end {
             // The order by version is the order by position, unless the damage is in a version.
-            Ok(End::Damaged(..)) if query.stream.is_some() => {
+            Ok(End::Damaged(..) | End::Gap) if query.stream.is_some() => {
                 page.clear();
                 let up_to = query.up_to.map(|last| last.0);
                 self.fill(Way::Sorted, these, query.after.0, up_to, page)
@@ -243,7 +245,7 @@ impl Reading<'_> {
                 page.set_last(true);
                 Ok(())
             }
-            Ok(End::More) => Ok(()),
+            Ok(End::More | End::Gap) => Ok(()),
             // What was read is right; the next page begins with the damage.
             Ok(End::Damaged(..)) if !page.is_empty() => Ok(()),
             Ok(End::Damaged(position, reason)) => Err(self.corrupt(position, reason)),
@@ -320,25 +322,41 @@ impl Reading<'_> {
         let mut rows = statement.query(params_from_iter(&select.values))?;
         // Merged ones are chosen already.
         let these = these.filter(|_| !matches!(way, Way::Merge(_)));
+        let mut dense = Dense::of(self.query, way);
         while let Some(row) = rows.next()? {
-            let (position, number) = match (row.get_ref(0)?, row.get_ref(2)?) {
-                (ValueRef::Integer(position), ValueRef::Integer(number)) => {
-                    (position.cast_unsigned(), number)
+            let (position, version, number) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
+            // The key of the table is always a number.
+            let ValueRef::Integer(position) = position else {
+                continue;
+            };
+            let position = Position(position.cast_unsigned());
+            let (version, number) = match (version, number) {
+                (ValueRef::Integer(version), ValueRef::Integer(number)) if version > 0 => {
+                    (Version(version.cast_unsigned()), number)
                 }
-                (ValueRef::Integer(position), other) => {
-                    let position = Position(position.cast_unsigned());
+                (ValueRef::Integer(version), ValueRef::Integer(_)) => {
+                    return Ok(End::Damaged(position, format!("its version is {version}")));
+                }
+                (ValueRef::Integer(_), other) => {
                     return Ok(End::Damaged(position, wrong("kind", other)));
                 }
-                // The key of the table is always a number.
-                _ => continue,
+                (other, _) => return Ok(End::Damaged(position, wrong("version", other))),
             };
+            if !dense.follows(version) {
+                return Ok(End::Gap);
+            }
+            if matches!(way, Way::Sorted)
+                && (version < self.query.from_version
+                    || self.query.to_version.is_some_and(|last| version > last))
+            {
+                continue;
+            }
             if these.is_some_and(|these| these.binary_search(&number).is_err()) {
                 continue;
             }
             if page.is_full(self.limit) {
                 return Ok(End::More);
             }
-            let position = Position(position);
             if self.kinds.get(number).is_none() && !self.kinds.are_all(self.connection)? {
                 self.kinds = self.readers.load_kinds(self.connection)?;
             }
@@ -346,7 +364,7 @@ impl Reading<'_> {
                 let reason = format!("its kind {number} is not in the table of kinds");
                 return Ok(End::Damaged(position, reason));
             };
-            match decode(position, row, self.query)? {
+            match decode(position, version, row, self.query)? {
                 Ok(row) => page.push(kind, row),
                 Err(reason) => return Ok(End::Damaged(position, reason)),
             }
@@ -377,6 +395,47 @@ impl Reading<'_> {
     }
 }
 
+/// The version that a stream's next row must have, where that is known.
+struct Dense {
+    next: Option<u64>,
+    step: i64,
+    checked: bool,
+}
+
+impl Dense {
+    fn of(query: &Query, way: Way<'_>) -> Self {
+        let checked = query.stream.is_some()
+            && query.since.is_none()
+            && query.before.is_none()
+            && matches!(way, Way::Scan);
+        // Where a read goes on, its reader gives a version together with the position.
+        let (next, step) = match query.direction {
+            Direction::Forwards if query.after == Position::START => {
+                (Some(query.from_version.0.max(1)), 1)
+            }
+            Direction::Forwards => (Some(query.from_version.0).filter(|next| *next > 1), 1),
+            Direction::Backwards => (
+                query
+                    .to_version
+                    .filter(|_| query.up_to.is_some())
+                    .map(|version| version.0),
+                -1,
+            ),
+        };
+        Self {
+            next,
+            step,
+            checked,
+        }
+    }
+
+    fn follows(&mut self, version: Version) -> bool {
+        let follows = !self.checked || self.next.is_none_or(|next| next == version.0);
+        self.next = version.0.checked_add_signed(self.step);
+        follows
+    }
+}
+
 /// The times that can be told, in microseconds since 1970.
 const TIMES: RangeInclusive<i64> =
     DateTime::<Utc>::MIN_UTC.timestamp_micros()..=DateTime::<Utc>::MAX_UTC.timestamp_micros();
@@ -384,10 +443,11 @@ const TIMES: RangeInclusive<i64> =
 /// A row's values, or what is wrong with them.
 fn decode<'a>(
     position: Position,
+    version: Version,
     row: &'a rusqlite::Row<'_>,
     query: &'a Query,
 ) -> rusqlite::Result<Result<Row<'a>, String>> {
-    let (version, time, payload) = (row.get_ref(1)?, row.get_ref(3)?, row.get_ref(4)?);
+    let (time, payload) = (row.get_ref(3)?, row.get_ref(4)?);
     // All events of a stream are of that stream, so its id is not read from each.
     let stream = match &query.stream {
         Some(stream) => ValueRef::Text(stream.id().as_bytes()),
@@ -405,11 +465,7 @@ fn decode<'a>(
         };
         Ok(Row {
             position,
-            version: match version {
-                ValueRef::Integer(version) if version > 0 => Version(version.cast_unsigned()),
-                ValueRef::Integer(version) => return Err(format!("its version is {version}")),
-                other => return Err(wrong("version", other)),
-            },
+            version,
             id: EventId(id),
             recorded_at: match time {
                 ValueRef::Integer(time) if TIMES.contains(&time) => time,

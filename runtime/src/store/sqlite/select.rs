@@ -35,7 +35,7 @@ pub(super) struct Select {
 pub(super) enum Way<'a> {
     /// All, in the order of the log; of a stream's in the order of its versions.
     Scan,
-    /// A stream's in the order of the log, when a row is damaged and the order of versions cannot be relied upon.
+    /// A stream's in the order of the log, when a row is damaged and versions cannot be relied upon; of any version.
     Sorted,
     /// These kinds', each by its index, merged.
     Merge(&'a [i64]),
@@ -77,12 +77,14 @@ pub(super) fn select(
     if let Some(up_to) = up_to {
         statement.condition("position <=", number(up_to));
     }
-    // Without a bound, also a damaged version is found.
-    if query.from_version.0 > 1 {
-        statement.condition("version >=", number(query.from_version.0));
-    }
-    if let Some(to_version) = query.to_version {
-        statement.condition("version <=", number(to_version.0));
+    // A damaged version is found wherever it is when none is compared.
+    if !matches!(way, Way::Sorted) {
+        if query.from_version.0 > 1 {
+            statement.condition("version >=", number(query.from_version.0));
+        }
+        if let Some(to_version) = query.to_version {
+            statement.condition("version <=", number(to_version.0));
+        }
     }
     if !matches!(way, Way::Probe(_)) {
         if let Some(since) = query.since {
@@ -188,4 +190,80 @@ fn number(number: u64) -> i64 {
 fn microseconds(time: DateTime<Utc>) -> i64 {
     let part = time.timestamp_subsec_nanos() % 1000;
     time.timestamp_micros().saturating_add(i64::from(part > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::*;
+    use crate::log::{Position, Version};
+    use crate::store::sqlite::schema;
+
+    /// How SQLite goes about a statement.
+    fn plan(query: &Query, way: Way<'_>) -> String {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        schema::lay_out(&mut connection).expect("the schema");
+        let select = select(query, way, 5, Some(900), 10);
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", select.sql))
+            .expect("a statement");
+        let steps = statement
+            .query_map(params_from_iter(&select.values), |row| {
+                row.get::<_, String>(3)
+            })
+            .expect("a plan");
+        steps.map(|step| step.expect("a step") + "\n").collect()
+    }
+
+    #[test]
+    fn no_page_is_sorted_and_each_is_found_by_its_index() {
+        let stream = StreamId::new("account", "a").expect("a name");
+        let time = DateTime::UNIX_EPOCH;
+        for direction in [Direction::Forwards, Direction::Backwards] {
+            let mut log = Query::all().since(time).up_to(Position(7));
+            let mut one = Query::stream(&stream).from_version(Version(3)).before(time);
+            (log.direction, one.direction) = (direction, direction);
+            for (query, way, expected) in [
+                (
+                    &log,
+                    Way::Scan,
+                    "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Merge(&[3]),
+                    "SEARCH events USING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Merge(&[1, 2, 3, 4]),
+                    "SEARCH events USING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Probe(Some(&[1, 2])),
+                    "SEARCH events USING COVERING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &one,
+                    Way::Scan,
+                    "SEARCH events USING INDEX events_by_stream (stream=? AND version>?)",
+                ),
+                (
+                    &one,
+                    Way::Probe(None),
+                    "SEARCH events USING COVERING INDEX events_by_stream (stream=? AND version>?)",
+                ),
+            ] {
+                let plan = plan(query, way);
+                assert!(plan.contains(expected), "{way:?}: {plan}");
+                assert!(
+                    !plan.contains("TEMP B-TREE") && !plan.contains("SCAN events"),
+                    "{way:?}: {plan}"
+                );
+            }
+        }
+        assert!(plan(&Query::stream(&stream), Way::Sorted).contains("TEMP B-TREE"));
+    }
 }
