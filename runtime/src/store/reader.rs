@@ -171,7 +171,7 @@ impl Reader {
         match self.query.direction {
             Direction::Forwards => self.query.from_version = version.next(),
             Direction::Backwards => {
-                self.query.to_version = Some(Version(version.0.saturating_sub(1)))
+                self.query.to_version = Some(Version(version.0.saturating_sub(1)));
             }
         }
     }
