@@ -705,3 +705,21 @@ fn an_id_keeps_its_text_and_json_forms() {
     assert_eq!(slug.as_str(), "ab");
     assert_eq!(serde_json::to_value(&slug).unwrap(), json!("ab"));
 }
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+struct Sensed {
+    value: f64,
+}
+
+#[test]
+fn every_float_is_read_as_it_was_written() {
+    for number in 1..100_000_u32 {
+        let sensed = Sensed {
+            value: f64::from(number).sqrt().sin() * 1e-7,
+        };
+        let mut payload = Vec::new();
+        sensed.encode(&mut payload).unwrap();
+        let read = decode::<Sensed>("Sensed", 1, std::str::from_utf8(&payload).unwrap()).unwrap();
+        assert_eq!(read, [sensed]);
+    }
+}

@@ -666,3 +666,30 @@ async fn another_handle_on_the_same_file_sees_conflicts_and_new_kinds() {
     );
     assert_eq!(one.stats().await.unwrap().events, 4);
 }
+
+#[tokio::test]
+async fn while_another_process_holds_the_file_other_tasks_go_on() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    let other = shell(&path);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let append = tokio::spawn({
+        let store = store.clone();
+        async move {
+            store
+                .append(&stream("a"), Expected::NoStream, events(1))
+                .await
+        }
+    });
+    // On this runtime's only thread: it would wait for the lock if the append did.
+    let ticks = async {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    };
+    ticks.await;
+    assert!(!append.is_finished());
+    other.execute_batch("COMMIT").unwrap();
+    append.await.unwrap().unwrap();
+    assert_eq!(store.version(&stream("a")).await.unwrap(), Version(1));
+}

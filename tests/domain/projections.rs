@@ -52,6 +52,19 @@ impl Both {
     }
 }
 
+/// Whose state is not a number as soon as there is an event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Mean {
+    ratio: f64,
+}
+
+#[projection(name = "mean", of(Account))]
+impl Mean {
+    fn deposited(&mut self, _: Deposited) {
+        self.ratio = f64::NAN;
+    }
+}
+
 async fn deposits(store: &Store, name: &str, count: i64) {
     let accounts = Repository::<Account>::new(store);
     if !accounts.exists(&id(name)).await.unwrap() {
@@ -127,6 +140,24 @@ every_store! {
         assert_eq!((progress.events, progress.position, balances.handled), (3, then, 3));
         balances.catch_up().await.unwrap();
         assert_eq!(balances.handled, 5);
+    }
+
+    async fn a_state_that_json_cannot_hold_is_refused_when_saved(store: Store) {
+        deposits(&store, "a", 3).await;
+        let mut mean = Projector::<Mean>::stored(&store).await.unwrap();
+        assert!(matches!(mean.catch_up().await, Err(ProjectionError::State { .. })));
+        assert_eq!(Projector::<Mean>::stored(&store).await.unwrap().position(), Position::START);
+    }
+
+    async fn a_rebuild_wins_over_a_state_that_another_process_still_holds(store: Store) {
+        deposits(&store, "a", 3).await;
+        let mut other = Projector::<Balances>::stored(&store).await.unwrap();
+        other.catch_up().await.unwrap();
+        Projector::<Balances>::rebuilt(&store).await.unwrap();
+        deposits(&store, "a", 1).await;
+        other.catch_up().await.unwrap();
+        assert_eq!((other.by_account["a"], other.handled), (4, 4));
+        assert_eq!(Projector::<Balances>::stored(&store).await.unwrap().handled, 4);
     }
 
     async fn events_of_the_same_name_in_two_aggregates_are_never_taken_for_each_other(store: Store) {

@@ -134,6 +134,14 @@ every_store! {
         assert_eq!(Root::version(&accounts.load(&a).await.unwrap()), Version(1));
     }
 
+    async fn a_payload_beyond_the_limit_is_refused_on_every_way(store: Store) {
+        let accounts = Repository::<Account>::new(&store);
+        let holder = "x".repeat(recount::log::NewEvent::MAX_PAYLOAD_BYTES);
+        let refused = accounts.create(&id("a"), Account::open(&holder)).await.unwrap_err();
+        assert!(refused.to_string().contains("event Opened for stream"), "{refused}");
+        assert!(!accounts.exists(&id("a")).await.unwrap());
+    }
+
     async fn every_version_can_be_loaded_and_none_beyond_the_end(store: Store) {
         let accounts = Repository::<Account>::new(&store);
         let a = id("a");

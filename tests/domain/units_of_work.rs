@@ -71,6 +71,17 @@ every_store! {
         assert_eq!(meters.load(&id("m")).await.unwrap().sum, 6);
     }
 
+    async fn a_root_of_another_handle_is_not_taken_for_a_tenants_own(store: Store) {
+        let (_, mut root, _) = two(&store).await;
+        root.record(root.deposit(1));
+        let Ok(stranger) = store.for_tenant("stranger") else { return };
+        let strangers = Repository::<Account>::new(&stranger);
+        strangers.create(&id("a"), (Account::open("a"), crate::bank::Deposited { amount: 1 })).await.unwrap();
+        assert!(strangers.save(&mut root).await.is_err());
+        assert!(stranger.unit_of_work().save(&mut root).commit().await.is_err());
+        assert_eq!(strangers.load(&id("a")).await.unwrap().balance, 1);
+    }
+
     async fn a_unit_of_work_that_is_repeated_is_recognised(store: Store) {
         let (accounts, mut from, mut to) = two(&store).await;
         from.record(from.withdraw(40).unwrap());

@@ -66,7 +66,8 @@ every_store! {
             }
         }
         let elsewhere = store.append(&stream("b"), Expected::NoStream, batch.clone()).await.unwrap_err();
-        assert!(matches!(elsewhere, AppendError::Duplicate { .. }), "{elsewhere}");
+        let AppendError::Duplicate { stream: holder, .. } = &elsewhere else { panic!("{elsewhere}") };
+        assert_eq!(holder.id(), "a");
         assert_eq!(store.stats().await.unwrap().events, before.events);
         assert_eq!(store.stats().await.unwrap().streams, before.streams);
     }

@@ -14,10 +14,12 @@ const KEY: ProjectionKey<'static> = ProjectionKey {
     fingerprint: u64::MAX,
 };
 
-fn checkpoint(position: u64) -> Checkpoint {
+fn checkpoint(revision: u64, position: u64) -> Checkpoint {
+    let state = Some(format!("[{position}]").into_bytes());
     Checkpoint {
+        revision,
         position: Position(position),
-        state: Some(format!("[{position}]").into_bytes()),
+        state,
     }
 }
 
@@ -41,17 +43,18 @@ macro_rules! every_backend {
 }
 
 every_backend! {
-    async fn a_checkpoint_moves_only_from_where_its_owner_thinks_that_it_stands(backend: &dyn Backend) {
+    async fn a_checkpoint_is_saved_only_by_who_knows_its_last_revision(backend: &dyn Backend) {
         let acme = TenantId::new("acme").unwrap();
         for tenant in [None, Some(&acme)] {
             assert!(backend.checkpoint(tenant, KEY).await.unwrap().is_none());
-            backend.save_checkpoint(tenant, KEY, Some(Position::START), checkpoint(5)).await.unwrap();
-            let moved = backend.save_checkpoint(tenant, KEY, Some(Position::START), checkpoint(6)).await.unwrap_err();
-            assert!(matches!(moved, CheckpointError::Moved { actual: Position(5), .. }), "{moved}");
-            backend.save_checkpoint(tenant, KEY, Some(Position(5)), checkpoint(9)).await.unwrap();
-            assert_eq!(backend.checkpoint(tenant, KEY).await.unwrap(), Some(checkpoint(9)));
-            backend.save_checkpoint(tenant, KEY, None, checkpoint(2)).await.unwrap();
-            assert_eq!(backend.checkpoint(tenant, KEY).await.unwrap(), Some(checkpoint(2)));
+            assert_eq!(backend.save_checkpoint(tenant, KEY, checkpoint(0, 5)).await.unwrap(), 1);
+            let moved = backend.save_checkpoint(tenant, KEY, checkpoint(0, 6)).await.unwrap_err();
+            assert!(matches!(moved, CheckpointError::Moved { expected: 0, actual: 1, .. }), "{moved}");
+            assert_eq!(backend.save_checkpoint(tenant, KEY, checkpoint(1, 9)).await.unwrap(), 2);
+            // A rebuild may stand at the same position, or at an earlier one, and is another revision all the same.
+            assert_eq!(backend.save_checkpoint(tenant, KEY, checkpoint(2, 9)).await.unwrap(), 3);
+            backend.save_checkpoint(tenant, KEY, checkpoint(2, 10)).await.unwrap_err();
+            assert_eq!(backend.checkpoint(tenant, KEY).await.unwrap(), Some(checkpoint(3, 9)));
         }
         let globex = TenantId::new("globex").unwrap();
         assert!(backend.checkpoint(Some(&globex), KEY).await.unwrap().is_none());
@@ -59,10 +62,10 @@ every_backend! {
 
     async fn releases_of_a_projection_keep_their_checkpoints_side_by_side(backend: &dyn Backend) {
         let newer = ProjectionKey { fingerprint: 7, ..KEY };
-        backend.save_checkpoint(None, KEY, None, checkpoint(9)).await.unwrap();
+        backend.save_checkpoint(None, KEY, checkpoint(0, 9)).await.unwrap();
         assert!(backend.checkpoint(None, newer).await.unwrap().is_none());
-        backend.save_checkpoint(None, newer, Some(Position::START), checkpoint(1)).await.unwrap();
-        assert_eq!(backend.checkpoint(None, KEY).await.unwrap(), Some(checkpoint(9)));
+        backend.save_checkpoint(None, newer, checkpoint(0, 1)).await.unwrap();
+        assert_eq!(backend.checkpoint(None, KEY).await.unwrap(), Some(checkpoint(1, 9)));
     }
 
     async fn a_snapshot_is_found_by_its_shape_and_never_replaced_by_an_older_one(backend: &dyn Backend) {

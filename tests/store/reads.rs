@@ -210,6 +210,27 @@ every_store! {
         assert_eq!(read, 50);
     }
 
+    async fn an_event_that_was_not_waited_for_is_delivered_once(store: Store) {
+        store.append(&stream("a"), Expected::NoStream, events(300)).await.unwrap();
+        let mut reader = store.read(Query::all().page_size(5));
+        let mut versions = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = tokio::task::yield_now() => {}
+                event = reader.next() => match event.unwrap() {
+                    Some(event) => versions.push(event.version.0),
+                    None => break,
+                },
+            }
+            match reader.next().await.unwrap() {
+                Some(event) => versions.push(event.version.0),
+                None => break,
+            }
+        }
+        assert_eq!(versions, (1..=300).collect::<Vec<_>>());
+    }
+
     async fn statistics_count_events_streams_and_names(store: Store) {
         filled(&store).await;
         let stats = store.stats().await.unwrap();

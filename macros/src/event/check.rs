@@ -8,11 +8,15 @@ use crate::diag::Errors;
 
 pub(super) fn event(event: &mut Event, errors: &mut Errors) {
     let borrowed = match &event.kind {
-        Kind::Struct(_, fields) => borrowed(fields, errors),
+        Kind::Struct(_, fields) => {
+            twice_optional(fields, errors);
+            borrowed(fields, errors)
+        }
         Kind::Enum { variants, .. } => {
             let mut any = false;
             for variant in variants {
                 if let Content::Fields(_, fields) | Content::Broken(fields) = &variant.content {
+                    twice_optional(fields, errors);
                     any |= self::borrowed(fields, errors);
                 }
             }
@@ -70,6 +74,42 @@ fn example(fields: &syn::FieldsUnnamed) -> String {
         format!("field_{index}: {ty}")
     });
     named.collect::<Vec<_>>().join(", ")
+}
+
+/// `Some(None)` and `None` are both `null`, unless serde is told otherwise.
+fn twice_optional(fields: &Fields, errors: &mut Errors) {
+    let is_option = |ty: &Type| last_ident(ty).is_some_and(|ident| ident == "Option");
+    for field in fields {
+        if is_option(&field.ty)
+            && inner(&field.ty).is_some_and(is_option)
+            && !field.attrs.iter().any(|it| it.path().is_ident("serde"))
+        {
+            let name = field
+                .ident
+                .as_ref()
+                .map_or_else(|| "this field".to_owned(), |ident| format!("`{ident}`"));
+            errors.at(
+                &field.ty,
+                format_args!(
+                    "{name} is an `Option` in an `Option`: `Some(None)` and `None` are stored alike, so what is read is not what was recorded"
+                ),
+                "write an enum with a variant for each case, or `#[serde(with = \"…\")]`",
+            );
+        }
+    }
+}
+
+/// The only type that a type takes as an argument.
+fn inner(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let syn::PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments
+    else {
+        return None;
+    };
+    match arguments.args.first()? {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    }
 }
 
 /// Events are read from bytes that are gone afterwards, so no field can borrow.

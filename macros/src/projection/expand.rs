@@ -26,6 +26,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
     let mut selectors = TokenStream::new();
     let mut current = TokenStream::new();
     let mut older = TokenStream::new();
+    let mut readable = TokenStream::new();
     let mut checks = TokenStream::new();
     for handler in &block.handlers {
         let Handler {
@@ -78,6 +79,10 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         };
         current.extend(quote!(#cfgs if #is_current(name) && #mine { return #project; }));
         older.extend(quote!(#cfgs if #reads(name) && #mine { #project?; }));
+        // An event that is split reaches several methods: none is called unless all of its parts can be read.
+        readable.extend(
+            quote!(#cfgs if #reads(name) && #mine { #own::__private::readable(record, #decode)?; }),
+        );
         if !projection.of.is_empty() {
             let message = format!(
                 "none of the aggregates in `of({})` applies `{}`: this handler would never run\n\nhelp: write the aggregate that applies it in `of(…)`, or take one of their events",
@@ -116,6 +121,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
                 fn handle(&mut self, record: &#krate::log::Record<'_>) -> #krate::__private::Replayed {
                     let (name, category) = (record.name(), record.category());
                     #current
+                    #readable
                     #older
                     let _ = (name, category);
                     ::core::result::Result::Ok(())

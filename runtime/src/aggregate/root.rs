@@ -50,7 +50,7 @@ impl<A: Apply> Root<A> {
     /// Applies what a command decided to the state, and keeps it to be saved. Returns the root, so that calls can be chained.
     ///
     /// It cannot fail here. What cannot be recorded (a value without a form in JSON, an event that would create the state
-    /// a second time) leaves the state as it was; saving reports it, and nothing more is recorded until then.
+    /// a second time) leaves the state as it was, saving reports it, and nothing more is recorded: load the root again.
     pub fn record(&mut self, events: impl IntoEvents<A>) -> &mut Self {
         for event in Events::<A>::of(events) {
             self.journal.record(event, |event, context| {

@@ -149,6 +149,15 @@ pub struct StreamAppend {
     pub events: Vec<NewEvent>,
 }
 
+impl StreamAppend {
+    /// Cuts times to what every backend keeps.
+    pub(crate) fn keep_microseconds(&mut self) {
+        for event in &mut self.events {
+            event.recorded_at = event.recorded_at.trunc_subsecs(6);
+        }
+    }
+}
+
 /// Appends to one or several streams that are accepted together or not at all.
 ///
 /// Parts are checked and written in order, so a later part for the same stream sees the earlier one.
@@ -221,13 +230,8 @@ impl Batch {
             .flat_map(|part| part.events.iter().map(move |event| (&part.stream, event)))
     }
 
-    /// The rules that hold on every backend, checked before one is asked; also brings times to what every backend keeps.
-    pub(crate) fn validate(&mut self) -> Result<(), AppendError> {
-        for part in &mut self.parts {
-            for event in &mut part.events {
-                event.recorded_at = event.recorded_at.trunc_subsecs(6);
-            }
-        }
+    /// The rules that hold on every backend, checked before one is asked; `parse` also reads payloads that others wrote.
+    pub(crate) fn validate(&self, parse: bool) -> Result<(), AppendError> {
         let mut ids = Distinct::default();
         for (stream, event) in self.events() {
             let refused = |reason: RefusedReason| refused(stream, event, &reason);
@@ -239,21 +243,16 @@ impl Batch {
             if event.payload.len() > NewEvent::MAX_PAYLOAD_BYTES {
                 return Err(refused(RefusedReason::TooLarge(event.payload.len())));
             }
+            // As text: skipping a value, serde_json does not look whether its strings are UTF-8.
+            let is_json = |payload| {
+                std::str::from_utf8(payload)
+                    .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+            };
+            if parse && !is_json(&event.payload) {
+                return Err(refused(RefusedReason::NotJson));
+            }
             if !ids.insert(event.id) {
                 return Err(refused(RefusedReason::SameIdTwice(event.id)));
-            }
-        }
-        Ok(())
-    }
-
-    /// That payloads are JSON, for those that this crate did not encode itself.
-    pub(crate) fn validate_payloads(&self) -> Result<(), AppendError> {
-        for (stream, event) in self.events() {
-            // As text: skipping a value, serde_json does not look whether strings are UTF-8.
-            let json = std::str::from_utf8(&event.payload)
-                .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
-            if !json {
-                return Err(refused(stream, event, &RefusedReason::NotJson));
             }
         }
         Ok(())
@@ -354,12 +353,12 @@ pub enum AppendError {
     },
     /// An id of the batch is known, but the batch is not one that was appended before; nothing was written.
     #[error(
-        "event id {event} is already stored in stream {stream} at version {version}, with other content or in another batch; give new events new ids"
+        "event id {event} is already stored in {stream} at version {version}, with other content or in another batch; give new events new ids"
     )]
     Duplicate {
         /// The id.
         event: EventId,
-        /// The stream that the batch would have written it to.
+        /// The stream that holds it.
         stream: StreamId,
         /// The version at which the id stands, in the stream that holds it.
         version: Version,

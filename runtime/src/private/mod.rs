@@ -18,6 +18,7 @@ pub use fold::{Handed, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};
 pub use replay::{
     Decode, Replayed, create, create_at, evolve, evolve_at, passed_over, project, project_at,
+    readable,
 };
 pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix};
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};

@@ -113,6 +113,15 @@ pub fn passed_over(record: &Record<'_>, retired: &[&str]) -> Replayed {
     }
 }
 
+/// Whether a stored event can be read as this type.
+#[cold]
+pub fn readable<E>(record: &Record<'_>, decode: impl Decode<E>) -> Replayed {
+    match decode((*record).into()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(DecodeError::at(record, error)),
+    }
+}
+
 /// Hands an event to a projection's method.
 #[inline]
 pub fn project<E>(

@@ -46,6 +46,8 @@ pub struct Projector<P> {
     store: Store,
     state: P,
     position: Position,
+    /// How often the store's checkpoint was saved when it was read or saved here.
+    revision: u64,
     home: Home<P>,
     /// The state may be ahead of the position: a page was handled and not yet saved when something ended the call.
     ahead: bool,
@@ -82,7 +84,8 @@ pub struct Progress {
     pub position: Position,
 }
 
-/// Why a projection could not go on. It stands where it stood, and can be caught up again.
+/// Why a projection could not go on. It stands where it stood, and can be caught up again; one whose state cannot be read
+/// can be built anew with [`Projector::rebuilt`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProjectionError {
@@ -118,6 +121,19 @@ impl<P: Projection + Default> Projector<P> {
 }
 
 impl<P: Projection + Default + Serialize + DeserializeOwned> Projector<P> {
+    /// Kept by its own serde implementation, without the values that JSON would lose.
+    fn in_store() -> Home<P> {
+        Home::Store {
+            new: P::default,
+            encode: |state| {
+                let mut json = Vec::new();
+                crate::event::to_json(state, &mut json).map_err(serde::ser::Error::custom)?;
+                Ok(json)
+            },
+            decode: |bytes| serde_json::from_slice(bytes),
+        }
+    }
+
     /// A projection whose state and checkpoint are kept in the store, under its name and the handle's tenant.
     ///
     /// When its code has changed since (its [fingerprint](Projection::FINGERPRINT)) it begins at the first event again;
@@ -126,13 +142,19 @@ impl<P: Projection + Default + Serialize + DeserializeOwned> Projector<P> {
     /// # Errors
     /// [`ProjectionError`] when what is stored cannot be read.
     pub async fn stored(store: &Store) -> Result<Self, ProjectionError> {
-        let home = Home::Store {
-            new: P::default,
-            encode: |state| serde_json::to_vec(state),
-            decode: |bytes| serde_json::from_slice(bytes),
-        };
-        let mut projector = Self::at_start(store, home);
+        let mut projector = Self::at_start(store, Self::in_store());
         projector.reload().await?;
+        Ok(projector)
+    }
+
+    /// As [`stored`](Self::stored), but from the first event, whatever is kept: for a state that can no longer be read, or
+    /// that a mistake in the code made wrong.
+    ///
+    /// # Errors
+    /// As [`rebuild`](Self::rebuild).
+    pub async fn rebuilt(store: &Store) -> Result<Self, ProjectionError> {
+        let mut projector = Self::at_start(store, Self::in_store());
+        projector.rebuild().await?;
         Ok(projector)
     }
 }
@@ -144,6 +166,7 @@ impl<P: Projection> Projector<P> {
             store: store.clone(),
             state: new(),
             position: Position::START,
+            revision: 0,
             home,
             ahead: false,
         }
@@ -169,13 +192,13 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// As [`catch_up`](Self::catch_up).
     pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
+        // Taken once: an event that is appended after this waits for the next call, so that this one comes to an end.
+        let head = self.store.head().await?.min(position);
         let mut events = 0;
         loop {
             if self.ahead {
                 self.reload().await?;
             }
-            // Taken first: an event that is appended after this is behind it, and waits for the next round.
-            let head = self.store.head().await?.min(position);
             if head <= self.position {
                 return Ok(Progress {
                     events,
@@ -199,9 +222,14 @@ impl<P: Projection> Projector<P> {
         // Built beside the old one, in memory; a stored state is written once, at the end.
         let mut fresh = Self::at_start(&self.store, Home::Memory { new });
         let events = fresh.catch_up().await?.events;
-        if let Some(checkpoint) = self.checkpoint_of(&fresh.state, fresh.position)? {
-            match self.save(None, checkpoint).await {
-                Ok(()) | Err(CheckpointError::Moved { .. }) => {}
+        while let Some(checkpoint) = self.checkpoint_of(&fresh.state, fresh.position)? {
+            match self.save(checkpoint).await {
+                Ok(revision) => {
+                    self.revision = revision;
+                    break;
+                }
+                // Whoever else runs it takes the rebuilt state from the store, as soon as it is there.
+                Err(CheckpointError::Moved { actual, .. }) => self.revision = actual,
                 Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
         }
@@ -275,8 +303,8 @@ impl<P: Projection> Projector<P> {
         let moved = self.ahead || before != to;
         if moved && let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
             self.ahead = true;
-            match self.save(Some(before), checkpoint).await {
-                Ok(()) => self.ahead = false,
+            match self.save(checkpoint).await {
+                Ok(revision) => (self.revision, self.ahead) = (revision, false),
                 Err(CheckpointError::Moved { .. }) => return Ok(false),
                 Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
@@ -298,19 +326,16 @@ impl<P: Projection> Projector<P> {
             source,
         })?;
         Ok(Some(Checkpoint {
+            revision: self.revision,
             position,
             state: Some(state),
         }))
     }
 
-    async fn save(
-        &self,
-        expected: Option<Position>,
-        checkpoint: Checkpoint,
-    ) -> Result<(), CheckpointError> {
+    async fn save(&self, checkpoint: Checkpoint) -> Result<u64, CheckpointError> {
         self.store
             .backend()
-            .save_checkpoint(self.store.tenant(), Self::key(), expected, checkpoint)
+            .save_checkpoint(self.store.tenant(), Self::key(), checkpoint)
             .await
     }
 
@@ -324,10 +349,12 @@ impl<P: Projection> Projector<P> {
             .backend()
             .checkpoint(self.store.tenant(), Self::key())
             .await?;
+        self.revision = stored.as_ref().map_or(0, |stored| stored.revision);
         (self.state, self.position) = match stored {
             Some(Checkpoint {
                 position,
                 state: Some(state),
+                ..
             }) => {
                 let state = decode(&state).map_err(|source| ProjectionError::State {
                     projection: P::NAME,

@@ -20,7 +20,7 @@ impl<A: Apply> Folded<A> {
         Self {
             state: A::start(),
             version: Version::NONE,
-            recorded_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::<Utc>::MIN_UTC,
         }
     }
 
@@ -138,7 +138,7 @@ impl<A: Apply> Repository<A> {
         let mut folded = Folded {
             state: Some(state),
             version: before,
-            recorded_at: DateTime::UNIX_EPOCH,
+            recorded_at: DateTime::<Utc>::MIN_UTC,
         };
         let mut reader = self
             .store

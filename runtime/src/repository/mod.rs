@@ -138,7 +138,7 @@ impl<A: Apply> Repository<A> {
         let mut journal = self.journal(
             self.stream(id)?,
             Version::NONE,
-            chrono::DateTime::UNIX_EPOCH,
+            chrono::DateTime::<chrono::Utc>::MIN_UTC,
         );
         let mut state = A::start();
         for event in events {
@@ -223,16 +223,20 @@ impl<A: Apply> Repository<A> {
         )
     }
 
-    /// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
     async fn append(&self, batch: &Batch) -> Result<Appended, AppendError> {
-        let mut tries = self.retry.tries();
-        loop {
-            match self.store.append_encoded(batch.clone()).await {
-                Err(error) if error.is_transient() && tries.again().await => {
-                    tracing::debug!(%error, "append failed, trying again with the same events");
-                }
-                outcome => return outcome,
+        append(&self.store, self.retry, batch).await
+    }
+}
+
+/// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
+async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appended, AppendError> {
+    let mut tries = retry.tries();
+    loop {
+        match store.append_encoded(batch.clone()).await {
+            Err(error) if error.is_transient() && tries.again().await => {
+                tracing::debug!(%error, "append failed, trying again with the same events");
             }
+            outcome => return outcome,
         }
     }
 }

@@ -94,11 +94,11 @@ impl<'r> UnitOfWork<'r> {
             batch = match part {
                 Part::Root(journal) => journal.batch(batch, Expected::Version(journal.stored))?,
                 Part::Events(stream, expected, events) => {
-                    batch.append(stream.clone(), *expected, events.clone())
+                    batch.append(self.store.bound(stream)?, *expected, events.clone())
                 }
             };
         }
-        let appended = self.store.append_batch(batch).await?;
+        let appended = super::append(&self.store, super::RetryPolicy::default(), &batch).await?;
         for part in self.parts {
             if let Part::Root(journal) = part {
                 journal.saved();

@@ -111,11 +111,13 @@ impl fmt::Display for ProjectionKey<'_> {
 /// ```
 /// use recount::{log::Position, store::Checkpoint};
 ///
-/// let checkpoint = Checkpoint { position: Position(10), state: None };
+/// let checkpoint = Checkpoint { revision: 0, position: Position(10), state: None };
 /// assert!(checkpoint.state.is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// How often it was saved; 0 for one that never was. A save raises it, and is refused when somebody else did meanwhile.
+    pub revision: u64,
     /// The position up to which all events are handled.
     pub position: Position,
     /// The state as JSON, for projections that the store keeps.
@@ -126,17 +128,17 @@ pub struct Checkpoint {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
-    /// Somebody else moved it in the meantime; nothing was saved.
+    /// Somebody else saved it in the meantime; nothing was saved.
     #[error(
-        "projection {projection} stands at position {actual}, not {expected}: another process runs it too; load it again"
+        "the checkpoint of projection {projection} was saved {actual} times, not {expected}: another process runs it too; load it again"
     )]
     Moved {
-        /// The projection's name.
+        /// The projection's name and fingerprint.
         projection: String,
-        /// Where the caller thought that it stood.
-        expected: Position,
-        /// Where it stands.
-        actual: Position,
+        /// The revision that the caller had loaded.
+        expected: u64,
+        /// The revision that is kept.
+        actual: u64,
     },
     /// The database could not be used.
     #[error(transparent)]
@@ -213,15 +215,14 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>>;
 
-    /// Saves position and state in one transaction, if the projection still stands where the caller thinks.
-    /// `expected` is `None` to overwrite whatever is there, as a rebuild does; an absent checkpoint stands at position 0.
+    /// Saves position and state in one transaction, if the revision that is kept is still the checkpoint's; none is revision 0.
+    /// Returns the new revision.
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
-        expected: Option<Position>,
         checkpoint: Checkpoint,
-    ) -> BoxFuture<'a, Result<(), CheckpointError>>;
+    ) -> BoxFuture<'a, Result<u64, CheckpointError>>;
 
     /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -81,9 +81,9 @@ impl Log {
         let known = |stream: &StreamId, event: &NewEvent| {
             self.ids.get(&(stream.tenant().cloned(), event.id)).copied()
         };
-        let (stream, event, index) = batch
+        let (event, index) = batch
             .events()
-            .find_map(|(s, e)| Some((s, e, known(s, e)?)))?;
+            .find_map(|(stream, event)| Some((event, known(stream, event)?)))?;
         let first = self.events.get(index)?.batch;
         let earlier = self
             .events
@@ -104,11 +104,11 @@ impl Log {
                 .zip(batch.events())
                 .all(|(stored, new)| same(stored, new))
         {
-            let version = self.events.get(index)?.version;
+            let holder = self.events.get(index)?;
             return Some(Err(AppendError::Duplicate {
                 event: event.id,
-                stream: stream.clone(),
-                version,
+                stream: holder.stream.clone(),
+                version: holder.version,
             }));
         }
         // A part's stream ended at its last event then; a part without events only checked, and says what is there now.
@@ -412,26 +412,29 @@ impl Backend for MemoryBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
-        expected: Option<Position>,
         checkpoint: Checkpoint,
-    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+    ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         let mut log = self.writing();
         let key = (tenant.cloned(), projection.to_string());
-        let actual = log
-            .checkpoints
-            .get(&key)
-            .map_or(Position::START, |kept| kept.position);
-        if let Some(expected) = expected
-            && expected != actual
-        {
+        let expected = checkpoint.revision;
+        let actual = log.checkpoints.get(&key).map_or(0, |kept| kept.revision);
+        if expected != actual {
+            let projection = projection.to_string();
             return ready(Err(CheckpointError::Moved {
-                projection: projection.to_string(),
+                projection,
                 expected,
                 actual,
             }));
         }
-        log.checkpoints.insert(key, checkpoint);
-        ready(Ok(()))
+        let revision = actual + 1;
+        log.checkpoints.insert(
+            key,
+            Checkpoint {
+                revision,
+                ..checkpoint
+            },
+        );
+        ready(Ok(revision))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

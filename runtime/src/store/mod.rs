@@ -191,14 +191,31 @@ impl Store {
     /// # Ok(()) }
     /// ```
     pub async fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
-        batch.validate_payloads()?;
-        self.append_encoded(batch).await
+        batch.validate(true)?;
+        self.append_bound(batch).await
     }
 
-    /// Appends what this crate encoded itself, so that its payloads need no second look.
-    pub(crate) async fn append_encoded(&self, mut batch: Batch) -> Result<Appended, AppendError> {
-        batch.validate()?;
+    /// Appends what this crate encoded itself, whose payloads need not be parsed again. Its streams are named in full: a root
+    /// that was loaded through another handle is not taken for one of this handle's tenant.
+    pub(crate) async fn append_encoded(&self, batch: Batch) -> Result<Appended, AppendError> {
+        batch.validate(false)?;
+        if let Some(tenant) = &self.tenant
+            && let Some(part) = batch
+                .parts()
+                .iter()
+                .find(|part| part.stream.tenant() != Some(tenant))
+        {
+            return Err(AppendError::OutsideTenant {
+                stream: part.stream.clone(),
+                tenant: tenant.clone(),
+            });
+        }
+        self.backend.append(batch).await
+    }
+
+    async fn append_bound(&self, mut batch: Batch) -> Result<Appended, AppendError> {
         for part in batch.parts_mut() {
+            part.keep_microseconds();
             part.stream = self
                 .bind(&part.stream)
                 .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })?;
@@ -298,6 +315,12 @@ impl Store {
 
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// The batch's part of this handle's own tenant, for events that were given by hand.
+    pub(crate) fn bound(&self, stream: &StreamId) -> Result<StreamId, AppendError> {
+        self.bind(stream)
+            .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })
     }
 
     pub(crate) fn sources(&self) -> &Sources {

@@ -51,6 +51,10 @@ impl Reader {
         refused: Option<ReadError>,
     ) -> Self {
         let page = spare.take();
+        let query = Query {
+            page_size: query.page_size.max(1),
+            ..query
+        };
         Self {
             backend,
             spare,

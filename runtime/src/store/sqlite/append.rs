@@ -252,12 +252,14 @@ fn repeated(
     let head = transaction.head()?;
     let (connection, names) = (transaction.connection, &mut *transaction.names);
     for (stream, event) in batch.events() {
-        if let Some((first, version)) = find_event(connection, names, stream, event.id, head)? {
+        if let Some((first, holder, version)) =
+            find_event(connection, names, stream, event.id, head)?
+        {
             return Ok(Some(match same(batch, first, connection, names)? {
                 Some(appended) => Ok(appended),
                 None => Err(AppendError::Duplicate {
                     event: event.id,
-                    stream: stream.clone(),
+                    stream: holder,
                     version,
                 }),
             }));
@@ -266,24 +268,31 @@ fn repeated(
     Ok(None)
 }
 
-/// The first position of the batch that an id belongs to, and the version that it has.
+/// The first position of the batch that an id belongs to, its stream, and the version that it has there.
 fn find_event(
     connection: &Connection,
     names: &mut Names,
     stream: &StreamId,
     id: EventId,
     head: i64,
-) -> rusqlite::Result<Option<(i64, Version)>> {
+) -> rusqlite::Result<Option<(i64, StreamId, Version)>> {
     let Some(tenant) = names.tenant(connection, stream.tenant())? else {
         return Ok(None);
     };
     connection
         .prepare_cached(
-            "SELECT batch, version FROM events
-             WHERE event_id = ?1 AND tenant = ?2 AND position <= ?3",
+            "SELECT e.batch, e.version, s.category, s.id
+             FROM events AS e JOIN streams AS s ON s.stream = e.stream
+             WHERE e.event_id = ?1 AND e.tenant = ?2 AND e.position <= ?3",
         )?
         .query_row(params![id.0.as_bytes(), tenant, head], |row| {
-            Ok((row.get(0)?, version(row.get(1)?)))
+            let (category, id): (String, String) = (row.get(2)?, row.get(3)?);
+            // Names were checked when they were written; a damaged one is passed over for the batch's own.
+            let holder = StreamId::new(&category, id).map_or_else(
+                |_| stream.clone(),
+                |holder| holder.in_tenant(stream.tenant().cloned()),
+            );
+            Ok((row.get(0)?, holder, version(row.get(1)?)))
         })
         .optional()
 }
@@ -298,7 +307,7 @@ fn same(
     let mut statement = connection.prepare_cached(
         "SELECT e.event_id, e.stream, k.name, k.schema_version, e.payload, e.version
          FROM events AS e JOIN kinds AS k ON k.kind = e.kind
-         WHERE e.position >= ?1 AND e.batch = ?1 ORDER BY e.position LIMIT ?2",
+         WHERE e.position >= ?1 AND e.position < ?1 + ?2 AND e.batch = ?1 ORDER BY e.position LIMIT ?2",
     )?;
     let total = count(batch.events().count());
     // One more than expected, to see whether the batch ends where this one does.

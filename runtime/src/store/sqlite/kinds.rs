@@ -16,8 +16,8 @@ pub(super) struct Kinds {
     count: usize,
 }
 
-/// Above this a number is damage: a log has far fewer kinds.
-const GREATEST: usize = 1 << 20;
+/// The highest number that is believed: SQLite counts, so a higher one is damage.
+const MOST: usize = 1 << 20;
 
 /// The kinds that a query can meet.
 #[derive(Debug)]
@@ -42,10 +42,7 @@ impl Kinds {
         while let Some(row) = rows.next()? {
             kinds.newest = row.get(0)?;
             kinds.count += 1;
-            let Some(number) = usize::try_from(kinds.newest)
-                .ok()
-                .filter(|n| *n <= GREATEST)
-            else {
+            let Some(number) = usize::try_from(kinds.newest).ok().filter(|n| *n <= MOST) else {
                 continue;
             };
             kinds.by_number.resize(number + 1, None);

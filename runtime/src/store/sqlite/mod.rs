@@ -41,7 +41,7 @@
 //! | `kinds` | `kind`, `tenant`, `category`, `name`, `schema_version` | the numbers of kinds of events |
 //! | `tenants` | `tenant`, `name` | the numbers of tenants |
 //! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
-//! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `position`, `state` | how far projections got |
+//! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
 //!
 //! # Backups
 //! `sqlite3 bank.db "VACUUM INTO 'copy.db'"` copies the log while it is in use. Copying the file alone does not: what was
@@ -316,14 +316,12 @@ impl Backend for SqliteBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
-        expected: Option<Position>,
         checkpoint: Checkpoint,
-    ) -> BoxFuture<'a, Result<(), CheckpointError>> {
+    ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         Box::pin(self.0.run(SaveCheckpoint {
             tenant: tenant.cloned(),
             projection: projection.name.to_owned(),
             fingerprint: projection.fingerprint,
-            expected,
             checkpoint,
         }))
     }

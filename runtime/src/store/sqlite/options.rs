@@ -260,7 +260,7 @@ impl SqliteOptions {
             Turnstile::beside(&beside(&path, "-turn"))
         };
         {
-            let _turn = turnstile.enter();
+            let _turn = turnstile.enter(turn::BUSY);
             schema::prepare(&mut connection, &shown, &url, read_only)?;
         }
         let readers = Readers::new(url.clone(), file, self.readers);
@@ -270,7 +270,8 @@ impl SqliteOptions {
             None
         } else {
             self.set_up_writer(&connection).map_err(refused)?;
-            let writer = Writer::new(connection, turnstile, url.clone());
+            let limit = turn::be_patient(&mut connection).map_err(refused)?;
+            let writer = Writer::new(connection, limit, turnstile, url.clone());
             Some(Writing::start(writer).map_err(unavailable)?)
         };
         Ok(SqliteBackend(Arc::new(Inner {

@@ -55,8 +55,14 @@ impl Drop for Lease<'_> {
             Some(connection) if !pool.closed => pool.idle.push(connection),
             _ => pool.open -= 1,
         }
+        let closed = pool.closed;
         drop(pool);
-        self.readers.returned.notify_one();
+        if closed {
+            // Whoever closes waits too, and there may be several.
+            self.readers.returned.notify_all();
+        } else {
+            self.readers.returned.notify_one();
+        }
     }
 }
 

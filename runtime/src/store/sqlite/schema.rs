@@ -72,6 +72,7 @@ CREATE TABLE checkpoints (
     tenant      INTEGER NOT NULL,
     projection  TEXT    NOT NULL,
     fingerprint INTEGER NOT NULL,
+    revision    INTEGER NOT NULL,
     position    INTEGER NOT NULL,
     state       ANY,
     UNIQUE (tenant, projection, fingerprint)

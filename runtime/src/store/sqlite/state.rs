@@ -176,57 +176,57 @@ pub(super) struct SaveCheckpoint {
     pub(super) tenant: Option<TenantId>,
     pub(super) projection: String,
     pub(super) fingerprint: u64,
-    pub(super) expected: Option<Position>,
     pub(super) checkpoint: Checkpoint,
 }
 
 impl Work for SaveCheckpoint {
-    type Done = ();
+    type Done = u64;
     type Error = CheckpointError;
 
     fn bytes(&self) -> usize {
         self.checkpoint.state.as_ref().map_or(0, Vec::len)
     }
 
-    fn write(&self, transaction: &mut Transaction<'_>) -> Result<(), Stop<CheckpointError>> {
-        if let Some(expected) = self.expected {
-            let tenant = transaction
-                .names
-                .tenant(transaction.connection, self.tenant.as_ref())?;
-            let actual = transaction
-                .connection
-                .prepare_cached(
-                    "SELECT position FROM checkpoints
-                     WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
-                )?
-                .query_row(
-                    params![tenant, self.projection, self.fingerprint.cast_signed()],
-                    |row| row.get(0),
-                )
-                .optional()?
-                .map_or(Position::START, |position| Position(loaded(position)));
-            if actual != expected {
-                return Err(Stop::Refused(CheckpointError::Moved {
-                    projection: ProjectionKey {
-                        name: &self.projection,
-                        fingerprint: self.fingerprint,
-                    }
-                    .to_string(),
-                    expected,
-                    actual,
-                }));
-            }
+    fn write(&self, transaction: &mut Transaction<'_>) -> Result<u64, Stop<CheckpointError>> {
+        let tenant = transaction
+            .names
+            .tenant(transaction.connection, self.tenant.as_ref())?;
+        let actual = transaction
+            .connection
+            .prepare_cached(
+                "SELECT revision FROM checkpoints
+                 WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
+            )?
+            .query_row(
+                params![tenant, self.projection, self.fingerprint.cast_signed()],
+                |row| row.get(0),
+            )
+            .optional()?
+            .map_or(0, loaded);
+        let expected = self.checkpoint.revision;
+        if actual != expected {
+            let projection = ProjectionKey {
+                name: &self.projection,
+                fingerprint: self.fingerprint,
+            };
+            return Err(Stop::Refused(CheckpointError::Moved {
+                projection: projection.to_string(),
+                expected,
+                actual,
+            }));
         }
+        let revision = actual + 1;
         let tenant = use_tenant(transaction, self.tenant.as_ref())?;
         transaction.write(
-            "INSERT INTO checkpoints (tenant, projection, fingerprint, position, state)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO checkpoints (tenant, projection, fingerprint, revision, position, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (tenant, projection, fingerprint) DO UPDATE
-             SET position = excluded.position, state = excluded.state",
+             SET revision = excluded.revision, position = excluded.position, state = excluded.state",
             params![
                 tenant,
                 self.projection,
                 self.fingerprint.cast_signed(),
+                stored(revision),
                 stored(self.checkpoint.position.0),
                 self.checkpoint
                     .state
@@ -234,7 +234,7 @@ impl Work for SaveCheckpoint {
                     .map(|state| State(value(state))),
             ],
         )?;
-        Ok(())
+        Ok(revision)
     }
 }
 
@@ -249,7 +249,7 @@ pub(super) fn checkpoint(
     };
     connection
         .prepare_cached(
-            "SELECT position, state FROM checkpoints
+            "SELECT position, state, revision FROM checkpoints
              WHERE tenant = ?1 AND projection = ?2 AND fingerprint = ?3",
         )?
         .query_row(
@@ -260,6 +260,7 @@ pub(super) fn checkpoint(
             ],
             |row| {
                 Ok(Checkpoint {
+                    revision: loaded(row.get(2)?),
                     position: Position(loaded(row.get(0)?)),
                     state: state(row, 1)?,
                 })

@@ -7,12 +7,17 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 /// How long a write waits for others before it gives up.
-const BUSY: Duration = Duration::from_secs(30);
+pub(super) const BUSY: Duration = Duration::from_secs(30);
+
+/// How long a write waits in its caller's own thread: longer waits are left to the writer's thread, which blocks nobody.
+pub(super) const SHORT: Duration = Duration::from_millis(2);
 
 /// How long a write queues before it tries its luck: a process that was stopped in its turn stops nobody else for longer.
 const QUEUE: Duration = Duration::from_secs(1);
@@ -50,15 +55,29 @@ impl Patience {
     }
 }
 
+/// How long a connection waits for others; it can be changed between two statements.
+#[derive(Debug, Clone)]
+pub(super) struct Limit(Arc<AtomicU64>);
+
+impl Limit {
+    pub(super) fn set(&self, longest: Duration) {
+        let micros = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(micros, Ordering::Relaxed);
+    }
+}
+
 /// Makes a connection wait for others in short sleeps.
-pub(super) fn be_patient(connection: &mut Connection) -> rusqlite::Result<()> {
-    let mut patience = Patience::new();
+pub(super) fn be_patient(connection: &mut Connection) -> rusqlite::Result<Limit> {
+    let limit = Limit(Arc::default());
+    limit.set(BUSY);
+    let (micros, mut patience) = (Arc::clone(&limit.0), Patience::new());
     connection.busy_handler(Some(move |times: i32| {
         if times == 0 {
-            patience = Patience::new();
+            patience = Patience::of(Duration::from_micros(micros.load(Ordering::Relaxed)));
         }
         patience.wait()
-    }))
+    }))?;
+    Ok(limit)
 }
 
 /// The file beside the database whose lock is the turn.
@@ -84,11 +103,11 @@ impl Turnstile {
     }
 
     /// Waits for the turn, and holds it until the result is dropped.
-    pub(super) fn enter(&self) -> Turn<'_> {
+    pub(super) fn enter(&self, longest: Duration) -> Turn<'_> {
         let Some(file) = &self.0 else {
             return Turn(None);
         };
-        let mut patience = Patience::of(QUEUE);
+        let mut patience = Patience::of(longest.min(QUEUE));
         loop {
             match file.try_lock() {
                 Ok(()) => return Turn(Some(file)),

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::error::{Failure, FromFailure};
 use super::names::Names;
-use super::turn::Turnstile;
+use super::turn::{BUSY, Limit, SHORT, Turnstile};
 
 /// The most writes in one transaction.
 const GROUP: usize = 512;
@@ -154,6 +154,7 @@ impl<W: Work> Job for Slot<W> {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
+    limit: Limit,
     names: Names,
     turnstile: Turnstile,
     url: String,
@@ -170,9 +171,15 @@ enum GaveUp {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, turnstile: Turnstile, url: String) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        limit: Limit,
+        turnstile: Turnstile,
+        url: String,
+    ) -> Self {
         Self {
             connection,
+            limit,
             names: Names::default(),
             turnstile,
             url,
@@ -193,18 +200,20 @@ impl Writer {
         self.connection.close().map_err(|(_, error)| error)
     }
 
-    /// Does all the work in one transaction, if it can.
-    fn commit(&mut self, jobs: &mut [&mut dyn Job]) {
-        let mut outcome = self.attempt(jobs, false);
+    /// Does all the work in one transaction, if it can; false when others kept the file for longer than this, and nothing was
+    /// done. After the longest wait, that is everybody's outcome.
+    fn commit(&mut self, jobs: &mut [&mut dyn Job], longest: Duration) -> bool {
+        let mut outcome = self.attempt(jobs, false, longest);
         if matches!(outcome, Err(GaveUp::NeedsSavepoints)) {
-            outcome = self.attempt(jobs, true);
+            outcome = self.attempt(jobs, true, longest);
         }
         match outcome {
             Ok(()) => {}
+            Err(GaveUp::NotBegun(Failure::Unavailable(_))) if longest < BUSY => return false,
             // One of them may have been too large, or met a damaged page: the others need not suffer for it.
             Err(GaveUp::Failed(Failure::Full(_) | Failure::Unavailable(_))) if jobs.len() > 1 => {
                 for job in jobs {
-                    self.commit(&mut [&mut **job]);
+                    self.commit(&mut [&mut **job], BUSY);
                 }
             }
             Err(GaveUp::Failed(failure) | GaveUp::NotBegun(failure)) => {
@@ -215,17 +224,25 @@ impl Writer {
             // With savepoints, or alone, a refused work is undone by itself.
             Err(GaveUp::NeedsSavepoints) => unreachable!("savepoints were there"),
         }
+        true
     }
 
-    fn attempt(&mut self, jobs: &mut [&mut dyn Job], savepoints: bool) -> Result<(), GaveUp> {
+    fn attempt(
+        &mut self,
+        jobs: &mut [&mut dyn Job],
+        savepoints: bool,
+        longest: Duration,
+    ) -> Result<(), GaveUp> {
         // What a panic left open.
         if !self.connection.is_autocommit() {
             self.roll_back();
         }
         {
-            let _turn = self.turnstile.enter();
-            self.execute("BEGIN IMMEDIATE")
-                .map_err(|error| GaveUp::NotBegun(Failure::before_commit(error)))?;
+            let _turn = self.turnstile.enter(longest);
+            self.limit.set(longest);
+            let begun = self.execute("BEGIN IMMEDIATE");
+            self.limit.set(BUSY);
+            begun.map_err(|error| GaveUp::NotBegun(Failure::before_commit(error)))?;
         }
         let begun = self.names.refresh(&self.connection);
         match begun.and_then(|()| self.run(jobs, savepoints)) {
@@ -445,7 +462,9 @@ impl Shared {
             outcome: None,
             waiting: None,
         };
-        writer.commit(&mut [&mut slot]);
+        if !writer.commit(&mut [&mut slot], SHORT) {
+            return Err(slot.work);
+        }
         Ok(slot
             .outcome
             .unwrap_or_else(|| Err(W::Error::from_failure(&self.url, Failure::panicked()))))
@@ -489,7 +508,9 @@ impl Shared {
                     .map(|job| &mut **job as &mut dyn Job)
                     .collect();
                 match writer.as_mut() {
-                    Some(writer) => writer.commit(&mut group),
+                    Some(writer) => {
+                        writer.commit(&mut group, BUSY);
+                    }
                     None => group
                         .iter_mut()
                         .for_each(|job| job.fail(&self.url, Failure::closed())),
