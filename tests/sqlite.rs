@@ -365,6 +365,108 @@ async fn a_damaged_row_is_reported_with_its_position_and_the_rest_stays_readable
     }
 }
 
+#[tokio::test]
+async fn a_damaged_version_in_a_long_stream_is_reported_in_its_place() {
+    for change in [
+        "UPDATE events SET version = -30 WHERE position = 30",
+        "UPDATE events SET version = 'thirty' WHERE position = 30",
+        "UPDATE events SET payload = x'00' WHERE position = 30",
+    ] {
+        let (_folder, path) = file();
+        let store = open(&path).await;
+        store
+            .append(&stream("a"), Expected::NoStream, events(50))
+            .await
+            .unwrap();
+        store.close().await.unwrap();
+        damage(&path, change);
+        let store = open(&path).await;
+        let mut reader = store.read(Query::stream(&stream("a")).page_size(8));
+        let mut read = Vec::new();
+        loop {
+            match reader.next().await {
+                Ok(Some(event)) => read.push(event.position.0),
+                Ok(None) => break,
+                Err(ReadError::Corrupt { position, .. }) => read.push(1000 + position.0),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let expected: Vec<u64> = (1..30).chain([1030]).chain(31..=50).collect();
+        assert_eq!(read, expected, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn what_lies_outside_of_a_damaged_part_of_the_file_stays_readable() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    for number in 0..40 {
+        let stream = stream(&format!("{}", number % 4));
+        store
+            .append(&stream, Expected::Any, events(50))
+            .await
+            .unwrap();
+    }
+    store.close().await.unwrap();
+    // A page of the table's rows is overwritten with zeros.
+    let connection = shell(&path);
+    let page: u32 = connection
+        .query_row(
+            "SELECT pageno FROM dbstat WHERE name = 'events' AND pagetype = 'leaf' ORDER BY path LIMIT 1 OFFSET 5",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = (page as usize - 1) * 4096;
+    bytes[start..start + 4096].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+
+    let store = open(&path).await;
+    for query in [
+        Query::all(),
+        Query::all().page_size(7),
+        Query::all().names(["Counted"]),
+    ] {
+        let mut reader = store.read(query);
+        let (mut read, mut corrupt) = (0, 0);
+        loop {
+            match reader.next().await {
+                Ok(Some(_)) => read += 1,
+                Ok(None) => break,
+                Err(ReadError::Corrupt { .. }) => corrupt += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(read + corrupt, 2000);
+        assert!((1..100).contains(&corrupt), "{corrupt}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_next_that_was_not_waited_for_repeats_nothing() {
+    let (_folder, path) = file();
+    let store = open(&path).await;
+    store
+        .append(&stream("a"), Expected::NoStream, events(200))
+        .await
+        .unwrap();
+    let mut reader = store.read(Query::all().page_size(5));
+    let mut read = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            event = reader.next() => match event.unwrap() {
+                Some(event) => read.push(event.position.0),
+                None => break,
+            },
+            () = std::future::ready(()) => {}
+        }
+    }
+    assert_eq!(read, (1..=200).collect::<Vec<_>>());
+}
+
 /// What the children of these tests do; without the variable it is no test.
 #[test]
 fn child() {

@@ -200,6 +200,54 @@ every_store! {
         );
     }
 
+    async fn what_no_store_can_keep_is_refused_with_its_reason(store: Store) {
+        let with = |change: fn(&mut NewEvent)| {
+            let mut new = event("Odd");
+            change(&mut new);
+            vec![event("Fine"), new]
+        };
+        let twice = event("Odd");
+        for (events, reason) in [
+            (with(|new| new.payload = b"{".to_vec()), "the payload is not JSON"),
+            (with(|new| new.payload = Vec::new()), "the payload is not JSON"),
+            (with(|new| new.payload = b"\"\xff\"".to_vec()), "the payload is not JSON"),
+            (with(|new| new.schema_version = 0), "schema versions start at 1"),
+            (with(|new| new.name = "".into()), "a event name cannot be empty"),
+            (with(|new| new.name = "a\0b".into()), "cannot hold a NUL"),
+            (with(|new| new.name = "x".repeat(256).into()), "at most 255 bytes"),
+            (vec![twice.clone(), twice.clone()], "stands twice in one batch"),
+            (vec![twice.clone(), event("Later"), twice], "stands twice in one batch"),
+        ] {
+            let error = store.append(&stream("a"), Expected::Any, events).await.unwrap_err();
+            assert!(matches!(error, AppendError::Refused { .. }), "{error}");
+            assert!(error.to_string().contains(reason), "{error}");
+        }
+        assert_eq!(store.version(&stream("a")).await.unwrap(), Version::NONE);
+        // Ids need not rise.
+        let mut unordered = events(9);
+        unordered.reverse();
+        unordered.swap(2, 5);
+        store.append(&stream("a"), Expected::NoStream, unordered).await.unwrap();
+    }
+
+    async fn times_are_kept_to_the_microsecond_and_do_not_order_the_log(store: Store) {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let times = ["2026-01-01T00:00:00.123456789Z", "1969-12-31T23:59:59.999999Z", "2025-06-01T12:00:00Z", "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00.000001Z"];
+        for at in times {
+            let mut new = event("Timed");
+            new.recorded_at = time(at);
+            store.append(&stream("a"), Expected::Any, [new]).await.unwrap();
+        }
+        let read = store.read(Query::all()).collect().await.unwrap();
+        let expected: Vec<DateTime<Utc>> = ["2026-01-01T00:00:00.123456Z", "1969-12-31T23:59:59.999999Z", "2025-06-01T12:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000001Z"].map(time).to_vec();
+        assert_eq!(read.iter().map(|event| event.recorded_at).collect::<Vec<_>>(), expected);
+        let count = async |query| store.read(query).collect().await.unwrap().len();
+        assert_eq!(count(Query::all().since(time("2026-01-01T00:00:00.123456Z"))).await, 2);
+        assert_eq!(count(Query::all().since(time("2026-01-01T00:00:00.123456001Z"))).await, 1);
+        assert_eq!(count(Query::all().before(time("2026-01-01T00:00:00.123456001Z"))).await, 4);
+        assert_eq!(count(Query::all().before(time("2026-01-01T00:00:00.123456Z"))).await, 3);
+    }
+
     async fn a_payload_of_16_mib_is_stored_and_read(store: Store) {
         let large = NewEvent::json("Large", 1, &"x".repeat(16 << 20)).unwrap();
         store.append(&stream("a"), Expected::Any, [event("Small"), large.clone(), event("Small")]).await.unwrap();

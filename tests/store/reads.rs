@@ -1,6 +1,6 @@
 //! Every kind of read, and any mix, in pages of any size, in both directions.
 
-use recount::log::{Expected, NewEvent, Query, RecordedEvent, Selector, StreamId};
+use recount::log::{Batch, Expected, NewEvent, Query, RecordedEvent, Selector, StreamId};
 use recount::prelude::*;
 
 use crate::stores::every_store;
@@ -98,6 +98,73 @@ every_store! {
         agrees(&store, &all, Query::all().after(Position(u64::MAX)), |_| false).await;
         agrees(&store, &all, Query::all().up_to(Position(u64::MAX)).to_version(Version(u64::MAX)), |_| true).await;
         agrees(&store, &all, Query::all().from_version(Version(u64::MAX)), |_| false).await;
+    }
+
+    async fn kinds_are_found_however_rare_common_or_many_they_are(store: Store) {
+        // At first one kind and then another, the rare ones between, and in the end more kinds than one statement can name.
+        let name = |number: u32| match number {
+            _ if number % 500 == 7 => "Rare".to_owned(),
+            0..1500 => "Early".to_owned(),
+            1500..3000 => "Late".to_owned(),
+            _ => format!("Kind{number}"),
+        };
+        let mut batch = Batch::new();
+        for number in 0..3300_u32 {
+            let mut new = NewEvent::json(name(number), 1, &number).unwrap();
+            new.recorded_at = DateTime::from_timestamp(i64::from(number), 0).unwrap();
+            batch = batch.append(stream(&format!("{}", number % 3)), Expected::Any, [new]);
+        }
+        store.append_batch(batch).await.unwrap();
+        let all = store.read(Query::all()).collect().await.unwrap();
+        let time = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let many: Vec<String> = (3000..3300).filter(|number| *number != 3007).map(name).collect();
+        for (query, wanted) in [
+            (Query::all().names(["Rare"]), 7),
+            (Query::all().names(["Early"]), 1497),
+            (Query::all().names(["Late"]), 1497),
+            (Query::all().names(["Early", "Late"]), 2994),
+            (Query::all().names(["Early", "Late", "Rare", "Kind3001"]).before(time(3004)), 3000 + 1),
+            (Query::all().names(["Early"]).since(time(1400)), 100),
+            (Query::all().names(["Early"]).before(time(3)), 3),
+            (Query::all().names(["Late"]).since(time(2995)).before(time(2998)), 3),
+            (Query::all().names(["Early"]).since(time(1600)), 0),
+            (Query::all().names(many.clone()), 299),
+            (Query::all().names(many).since(time(3298)), 2),
+        ] {
+            let fits = |event: &&RecordedEvent| {
+                query.selectors.iter().any(|selector| selector.fits("account", &event.name))
+                    && query.since.is_none_or(|since| event.recorded_at >= since)
+                    && query.before.is_none_or(|before| event.recorded_at < before)
+            };
+            let mut expected: Vec<RecordedEvent> = all.iter().filter(fits).cloned().collect();
+            assert!(expected.len().abs_diff(wanted) <= 1, "{} {query:?}", expected.len());
+            for direction in [Query::clone as fn(&Query) -> Query, |query| query.clone().backwards()] {
+                for size in [10, 1024] {
+                    let read = store.read(direction(&query).page_size(size)).collect().await.unwrap();
+                    assert_eq!(places(&read), places(&expected), "{query:?}");
+                }
+                expected.reverse();
+            }
+        }
+    }
+
+    async fn a_long_stream_is_read_page_by_page_in_both_directions(store: Store) {
+        for _ in 0..30 {
+            let batch = Batch::new()
+                .append(stream("long"), Expected::Any, events(7))
+                .append(stream("other"), Expected::Any, events(3));
+            store.append_batch(batch).await.unwrap();
+        }
+        for size in [1, 4, 100] {
+            let query = Query::stream(&stream("long")).page_size(size);
+            let versions = |events: Vec<RecordedEvent>| events.iter().map(|event| event.version.0).collect::<Vec<_>>();
+            let all = store.read(query.clone()).collect().await.unwrap();
+            assert_eq!(versions(all), (1..=210).collect::<Vec<_>>());
+            let some = store.read(query.clone().from_version(Version(50)).to_version(Version(60)).backwards()).collect().await.unwrap();
+            assert_eq!(versions(some), (50..=60).rev().collect::<Vec<_>>());
+            let last = store.read(query.backwards().limit(9)).collect().await.unwrap();
+            assert_eq!(versions(last), (202..=210).rev().collect::<Vec<_>>());
+        }
     }
 
     async fn a_reader_that_goes_on_never_misses_and_never_sees_late(store: Store) {

@@ -232,14 +232,9 @@ impl Batch {
 
     /// The rules that hold on every backend, checked before one is asked; `parse` also reads payloads that others wrote.
     pub(crate) fn validate(&self, parse: bool) -> Result<(), AppendError> {
-        let mut ids = std::collections::HashSet::new();
-        let many = self.events().nth(1).is_some();
+        let mut ids = Distinct::default();
         for (stream, event) in self.events() {
-            let refused = |reason: RefusedReason| AppendError::Refused {
-                stream: stream.clone(),
-                event: event.name.to_string(),
-                reason: reason.to_string(),
-            };
+            let refused = |reason: RefusedReason| refused(stream, event, &reason);
             check_name("event name", &event.name, NewEvent::MAX_NAME_BYTES)
                 .map_err(|error| refused(RefusedReason::Name(error)))?;
             if event.schema_version == 0 {
@@ -248,14 +243,51 @@ impl Batch {
             if event.payload.len() > NewEvent::MAX_PAYLOAD_BYTES {
                 return Err(refused(RefusedReason::TooLarge(event.payload.len())));
             }
-            if parse && serde_json::from_slice::<serde::de::IgnoredAny>(&event.payload).is_err() {
+            // As text: skipping a value, serde_json does not look whether its strings are UTF-8.
+            let is_json = |payload| {
+                std::str::from_utf8(payload)
+                    .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+            };
+            if parse && !is_json(&event.payload) {
                 return Err(refused(RefusedReason::NotJson));
             }
-            if many && !ids.insert(event.id) {
+            if !ids.insert(event.id) {
                 return Err(refused(RefusedReason::SameIdTwice(event.id)));
             }
         }
         Ok(())
+    }
+}
+
+fn refused(stream: &StreamId, event: &NewEvent, reason: &RefusedReason) -> AppendError {
+    AppendError::Refused {
+        stream: stream.clone(),
+        event: event.name.to_string(),
+        reason: reason.to_string(),
+    }
+}
+
+/// Finds an id that stands twice. Ids made one after another rise, and then nothing need be remembered.
+#[derive(Default)]
+struct Distinct {
+    rising: Vec<EventId>,
+    others: std::collections::HashSet<EventId>,
+}
+
+impl Distinct {
+    fn insert(&mut self, id: EventId) -> bool {
+        let new = match self.rising.last() {
+            Some(last) if id > *last && self.others.is_empty() => {
+                self.rising.push(id);
+                return true;
+            }
+            None => {
+                self.rising.push(id);
+                return true;
+            }
+            Some(_) => self.rising.binary_search(&id).is_err(),
+        };
+        new && self.others.insert(id)
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 use super::{Backend, BackendError};
-use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent};
+use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent, Version};
 
 /// A read under way: asks for the next page when the last one is used up, in constant memory.
 ///
@@ -80,7 +80,8 @@ impl Reader {
         if self.done || self.query.limit == Some(0) {
             return Ok(None);
         }
-        // Until there is another page: a call that is dropped while it waits must not find the old one at its beginning.
+        // `next` takes nothing from this page until it is read, even when this future is dropped.
+        self.page.clear();
         self.index = usize::MAX;
         let outcome = if let Some(ahead) = &mut self.ahead {
             let read = ahead.await;
@@ -92,7 +93,6 @@ impl Reader {
             self.spare.give(std::mem::replace(&mut self.page, page));
             outcome
         } else {
-            self.page.clear();
             self.backend.read(&self.query, &mut self.page).await
         };
         if let Err(error) = outcome {
@@ -106,7 +106,7 @@ impl Reader {
             self.done = true;
             return Ok(None);
         };
-        let last = last.position();
+        let (last, version) = (last.position(), last.version());
         self.index = 0;
         self.pages += 1;
         self.query.limit = self
@@ -115,6 +115,11 @@ impl Reader {
             .map(|left| left.saturating_sub(self.page.len() as u64));
         self.done = self.page.is_last();
         self.pass(last);
+        // Versions agree with positions, and are what a stream is found by. A page that is not full may have ended before
+        // a damaged row, of which only the position is known.
+        if self.query.stream.is_some() && self.page.is_full(self.query.page_size) {
+            self.pass_version(version);
+        }
         if self.pages > 1 {
             self.read_ahead();
         }
@@ -162,6 +167,16 @@ impl Reader {
             Direction::Forwards => self.query.after = position,
             Direction::Backwards if position.0 <= 1 => self.done = true,
             Direction::Backwards => self.query.up_to = Some(Position(position.0 - 1)),
+        }
+    }
+
+    /// Moves a stream's query behind a version as well, so that a page costs the same wherever in the stream it is.
+    fn pass_version(&mut self, version: Version) {
+        match self.query.direction {
+            Direction::Forwards => self.query.from_version = version.next(),
+            Direction::Backwards => {
+                self.query.to_version = Some(Version(version.0.saturating_sub(1)));
+            }
         }
     }
 

@@ -10,15 +10,14 @@ use crate::log::{Category, Kind, Query, TenantId};
 /// whether this is still all there is.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
-    /// At the place of its number: SQLite counts them from 1.
+    /// The kind with number *n* at index *n*; numbers begin at 1 and have no gaps.
     by_number: Vec<Option<Arc<Kind>>>,
-    /// In the order of their numbers, so that a query's text is the same each time.
-    numbers: Vec<i64>,
     newest: i64,
+    count: usize,
 }
 
 /// The highest number that is believed: SQLite counts, so a higher one is damage.
-const MOST: usize = 1 << 24;
+const MOST: usize = 1 << 20;
 
 /// The kinds that a query can meet.
 #[derive(Debug)]
@@ -41,18 +40,14 @@ impl Kinds {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let number: i64 = row.get(0)?;
-            kinds.newest = number;
-            kinds.numbers.push(number);
-            // A damaged one is left out, and each of its events is reported.
-            let place = usize::try_from(number).unwrap_or(usize::MAX);
-            if place > MOST {
+            kinds.newest = row.get(0)?;
+            kinds.count += 1;
+            let Some(number) = usize::try_from(kinds.newest).ok().filter(|n| *n <= MOST) else {
                 continue;
-            }
-            if kinds.by_number.len() <= place {
-                kinds.by_number.resize(place + 1, None);
-            }
-            if let Some(slot) = kinds.by_number.get_mut(place) {
+            };
+            kinds.by_number.resize(number + 1, None);
+            // A damaged one is left out, and each of its events is reported.
+            if let Some(slot) = kinds.by_number.last_mut() {
                 *slot = read(row).map(Arc::new);
             }
         }
@@ -87,13 +82,11 @@ impl Kinds {
                         .iter()
                         .any(|selector| selector.fits(kind.category.as_str(), &kind.name)))
         };
-        let these: Vec<i64> = self
-            .numbers
-            .iter()
-            .copied()
-            .filter(|number| self.get(*number).is_some_and(|kind| fits(kind)))
+        let these: Vec<i64> = (0_i64..)
+            .zip(&self.by_number)
+            .filter_map(|(number, kind)| fits(kind.as_ref()?).then_some(number))
             .collect();
-        if these.len() == self.numbers.len() && !these.is_empty() {
+        if these.len() == self.count && !these.is_empty() {
             Chosen::All
         } else {
             Chosen::These(these)

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::DatabaseFile;
 use super::error::{Closed, is_damage, unreadable};
-use super::kinds::Kinds;
-use super::select::{Purpose, Select, select};
-use crate::log::{Direction, EventId, Kind, Page, Position, Query, ReadError, Row, Version};
+use super::kinds::{Chosen, Kinds};
+use super::select::{Way, sample, select};
+use crate::log::{Direction, EventId, Page, Position, Query, ReadError, Row, StreamId, Version};
 
 /// Connections for reading, opened when they are needed.
 #[derive(Debug)]
@@ -179,6 +179,15 @@ impl Readers {
     }
 }
 
+/// How many positions are looked at to tell how rare the wanted kinds are.
+const SAMPLE: u64 = 256;
+
+/// How many positions a scan for some kinds goes through at a time, for each row of a page.
+const SPAN: u64 = 8;
+
+/// Up to this many kinds are merged; more would be more than SQLite takes.
+const MERGED: usize = 200;
+
 /// One page under way.
 struct Reading<'a> {
     readers: &'a Readers,
@@ -192,40 +201,62 @@ struct Reading<'a> {
 enum End {
     /// Nothing follows.
     Last,
-    /// The page is full.
-    Full,
+    /// Something may follow: the page is full, or what it was read from ended.
+    More,
     /// The row that follows is damaged.
     Damaged(Position, String),
+    /// In a stream, the version that follows is not the next one: it, or one that should stand between, is damaged.
+    Gap,
 }
 
 impl Reading<'_> {
     /// Fills the page; also says whether that depended on which kinds there are.
     fn read(&mut self, page: &mut Page) -> rusqlite::Result<(Result<(), ReadError>, bool)> {
-        let (statement, by_kind) = select(self.query, &self.kinds, self.limit, Purpose::Page);
-        let Some(statement) = statement else {
-            page.clear();
+        page.clear();
+        let query = self.query;
+        let elsewhere =
+            |stream: &StreamId| query.tenant.is_some() && stream.tenant() != query.tenant.as_ref();
+        if query.stream.as_ref().is_some_and(elsewhere) {
             page.set_last(true);
-            return Ok((Ok(()), by_kind));
-        };
-        let mut end = self.fill(&statement, page);
-        // The order by version is the order by position, unless the damage is in a version.
-        if self.query.stream.is_some() && matches!(end, Ok(End::Damaged(..))) {
-            let (statement, _) = select(self.query, &self.kinds, self.limit, Purpose::ByPosition);
-            if let Some(statement) = statement {
-                end = self.fill(&statement, page);
-            }
+            return Ok((Ok(()), false));
         }
+        let chosen = self.kinds.choose(query);
+        let by_kind = !matches!(chosen, Chosen::Any);
+        let these = match &chosen {
+            Chosen::Any | Chosen::All => None,
+            Chosen::These(these) => Some(these.as_slice()),
+        };
+        let end = match these {
+            Some([]) => Ok(End::Last),
+            Some(these) if query.stream.is_none() => self.fill_by_kind(these, page),
+            these => self.fill(
+                Way::Scan,
+                these,
+                query.after.0,
+                query.up_to.map(|last| last.0),
+                page,
+            ),
+        };
+        let end = match end {
+            // The order by version is the order by position, unless the damage is in a version.
+            Ok(End::Damaged(..) | End::Gap) if query.stream.is_some() => {
+                page.clear();
+                let up_to = query.up_to.map(|last| last.0);
+                self.fill(Way::Sorted, these, query.after.0, up_to, page)
+            }
+            end => end,
+        };
         let outcome = match end {
             Ok(End::Last) => {
                 page.set_last(true);
                 Ok(())
             }
-            Ok(End::Full) => Ok(()),
+            Ok(End::More | End::Gap) => Ok(()),
             // What was read is right; the next page begins with the damage.
             Ok(End::Damaged(..)) if !page.is_empty() => Ok(()),
             Ok(End::Damaged(position, reason)) => Err(self.corrupt(position, reason)),
             Err(error) if is_damage(&error) && !page.is_empty() => Ok(()),
-            Err(error) if is_damage(&error) => match self.probe()? {
+            Err(error) if is_damage(&error) => match self.probe(these)? {
                 Some(position) => Err(self.corrupt(position, error.to_string())),
                 None => return Err(error),
             },
@@ -242,83 +273,172 @@ impl Reading<'_> {
         }
     }
 
-    fn fill(&mut self, select: &Select, page: &mut Page) -> rusqlite::Result<End> {
-        page.clear();
-        let mut statement = self.connection.prepare_cached(&select.sql)?;
-        let mut rows = statement.query(params_from_iter(&select.values))?;
-        // Rows of a kind come in runs.
-        let mut run: Option<(i64, Arc<Kind>)> = None;
-        while let Some(row) = rows.next()? {
-            if page.is_full(self.limit) {
-                return Ok(End::Full);
-            }
-            let position = row.get_ref(0)?;
-            let ValueRef::Integer(position) = position else {
-                return Ok(End::Damaged(Position(0), "it has no position".to_owned()));
+    /// Fills the page with events of some kinds: by their index where they are rare, by a scan where they are not,
+    /// since going through an index costs about four times as much for an event.
+    fn fill_by_kind(&mut self, these: &[i64], page: &mut Page) -> rusqlite::Result<End> {
+        let head: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(position) FROM events")?
+            .query_row([], |row| row.get(0))?;
+        let head = u64::try_from(head.unwrap_or(0)).unwrap_or(0);
+        let mut after = self.query.after.0;
+        let mut up_to = self.query.up_to.map_or(head, |last| last.0.min(head));
+        let span = SPAN.saturating_mul((self.limit as u64).max(SAMPLE));
+        while after < up_to {
+            // The part of the log that is looked at next: its beginning, or its end when reading backwards.
+            let part = |length: u64| match self.query.direction {
+                Direction::Forwards => (after, up_to.min(after.saturating_add(length))),
+                Direction::Backwards => (after.max(up_to.saturating_sub(length)), up_to),
             };
-            if let Err(reason) = self.push(position, row, &mut run, page)? {
-                let position = Position(u64::try_from(position).unwrap_or(0));
-                return Ok(End::Damaged(position, reason));
+            let (from, to) = part(SAMPLE);
+            let sample = sample(these, from, to);
+            let found: i64 = self
+                .connection
+                .prepare_cached(&sample.sql)?
+                .query_row(params_from_iter(&sample.values), |row| row.get(0))?;
+            if these.len() <= MERGED && u64::try_from(found).unwrap_or(0) < (to - from).div_ceil(4)
+            {
+                return self.fill(Way::Merge(these), Some(these), after, Some(up_to), page);
+            }
+            let (from, to) = part(span);
+            match self.fill(Way::Scan, Some(these), from, Some(to), page)? {
+                End::Last if (from, to) == (after, up_to) => return Ok(End::Last),
+                End::Last if !page.is_empty() => return Ok(End::More),
+                // Nothing in this part fits the time that the query asks for.
+                End::Last => match self.query.direction {
+                    Direction::Forwards => after = to,
+                    Direction::Backwards => up_to = from,
+                },
+                end => return Ok(end),
             }
         }
         Ok(End::Last)
     }
 
-    /// Adds a row to the page, or says what is wrong with it.
-    fn push(
+    fn fill(
         &mut self,
-        position: i64,
-        row: &rusqlite::Row<'_>,
-        run: &mut Option<(i64, Arc<Kind>)>,
+        way: Way<'_>,
+        these: Option<&[i64]>,
+        after: u64,
+        up_to: Option<u64>,
         page: &mut Page,
-    ) -> rusqlite::Result<Result<(), String>> {
-        let number = match row.get_ref(2)? {
-            ValueRef::Integer(number) => number,
-            other => return Ok(Err(format!("its kind is of type {}", other.data_type()))),
-        };
-        if run.as_ref().is_none_or(|(known, _)| *known != number) {
-            let Some(kind) = self.kind(number)? else {
-                return Ok(Err(format!(
-                    "its kind {number} is not in the table of kinds"
-                )));
+    ) -> rusqlite::Result<End> {
+        let select = select(self.query, way, after, up_to, self.limit);
+        let mut statement = self.connection.prepare_cached(&select.sql)?;
+        let mut rows = statement.query(params_from_iter(&select.values))?;
+        // Merged ones are chosen already.
+        let these = these.filter(|_| !matches!(way, Way::Merge(_)));
+        let mut dense = Dense::of(self.query, way);
+        while let Some(row) = rows.next()? {
+            let (position, version, number) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
+            // The key of the table is always a number.
+            let ValueRef::Integer(position) = position else {
+                continue;
             };
-            *run = Some((number, kind));
+            let position = Position(position.cast_unsigned());
+            let (version, number) = match (version, number) {
+                (ValueRef::Integer(version), ValueRef::Integer(number)) if version > 0 => {
+                    (Version(version.cast_unsigned()), number)
+                }
+                (ValueRef::Integer(version), ValueRef::Integer(_)) => {
+                    return Ok(End::Damaged(position, format!("its version is {version}")));
+                }
+                (ValueRef::Integer(_), other) => {
+                    return Ok(End::Damaged(position, wrong("kind", other)));
+                }
+                (other, _) => return Ok(End::Damaged(position, wrong("version", other))),
+            };
+            if !dense.follows(version) {
+                return Ok(End::Gap);
+            }
+            if matches!(way, Way::Sorted)
+                && (version < self.query.from_version
+                    || self.query.to_version.is_some_and(|last| version > last))
+            {
+                continue;
+            }
+            if these.is_some_and(|these| these.binary_search(&number).is_err()) {
+                continue;
+            }
+            if page.is_full(self.limit) {
+                return Ok(End::More);
+            }
+            if self.kinds.get(number).is_none() && !self.kinds.are_all(self.connection)? {
+                self.kinds = self.readers.load_kinds(self.connection)?;
+            }
+            let Some(kind) = self.kinds.get(number) else {
+                let reason = format!("its kind {number} is not in the table of kinds");
+                return Ok(End::Damaged(position, reason));
+            };
+            match decode(position, version, row, self.query)? {
+                Ok(row) => page.push(kind, row),
+                Err(reason) => return Ok(End::Damaged(position, reason)),
+            }
         }
-        let Some((_, kind)) = run else {
-            return Ok(Err("it has no kind".to_owned()));
-        };
-        Ok(decode(position, row, self.query)?.map(|row| page.push(kind, row)))
-    }
-
-    fn kind(&mut self, number: i64) -> rusqlite::Result<Option<Arc<Kind>>> {
-        if self.kinds.get(number).is_none() && !self.kinds.are_all(self.connection)? {
-            self.kinds = self.readers.load_kinds(self.connection)?;
-        }
-        Ok(self.kinds.get(number).cloned())
+        Ok(End::Last)
     }
 
     /// The position of a row that cannot be read since its part of the file is damaged, as an index tells it.
-    fn probe(&self) -> rusqlite::Result<Option<Position>> {
-        let plain = self.query.stream.is_none() && self.query.direction == Direction::Forwards;
-        let (statement, _) = select(self.query, &self.kinds, 0, Purpose::Probe);
-        let Some(statement) = statement else {
-            return Ok(None);
-        };
+    fn probe(&self, these: Option<&[i64]>) -> rusqlite::Result<Option<Position>> {
+        let query = self.query;
+        let these = these.filter(|these| these.len() <= MERGED);
+        let up_to = query.up_to.map(|last| last.0);
+        let select = select(query, Way::Probe(these), query.after.0, up_to, 0);
         let found = self
             .connection
-            .prepare_cached(&statement.sql)?
-            .query_row(params_from_iter(&statement.values), |row| {
-                row.get::<_, i64>(0)
-            });
+            .prepare_cached(&select.sql)?
+            .query_row(params_from_iter(&select.values), |row| row.get::<_, i64>(0));
+        let forwards = query.stream.is_none() && query.direction == Direction::Forwards;
         Ok(match found {
-            Ok(position) => u64::try_from(position).ok().map(Position),
-            // Positions are dense, so the next one is it.
-            Err(error) if is_damage(&error) && plain => {
-                Some(Position(self.query.after.0.saturating_add(1)))
+            Ok(position) => Some(Position(position.cast_unsigned())),
+            // Positions have no gaps, so the next one is it.
+            Err(error) if is_damage(&error) && forwards => {
+                Some(Position(query.after.0.saturating_add(1)))
             }
             Err(error) if is_damage(&error) => None,
             Err(error) => return Err(error),
         })
+    }
+}
+
+/// The version that a stream's next row must have, where that is known.
+struct Dense {
+    next: Option<u64>,
+    step: i64,
+    checked: bool,
+}
+
+impl Dense {
+    fn of(query: &Query, way: Way<'_>) -> Self {
+        let checked = query.stream.is_some()
+            && query.since.is_none()
+            && query.before.is_none()
+            && matches!(way, Way::Scan);
+        // Where a read goes on, its reader gives a version together with the position.
+        let (next, step) = match query.direction {
+            Direction::Forwards if query.after == Position::START => {
+                (Some(query.from_version.0.max(1)), 1)
+            }
+            Direction::Forwards => (Some(query.from_version.0).filter(|next| *next > 1), 1),
+            Direction::Backwards => (
+                query
+                    .to_version
+                    .filter(|_| query.up_to.is_some())
+                    .map(|version| version.0),
+                -1,
+            ),
+        };
+        Self {
+            next,
+            step,
+            checked,
+        }
+    }
+
+    fn follows(&mut self, version: Version) -> bool {
+        let follows = !self.checked || self.next.is_none_or(|next| next == version.0);
+        self.next = version.0.checked_add_signed(self.step);
+        follows
     }
 }
 
@@ -328,11 +448,12 @@ const TIMES: RangeInclusive<i64> =
 
 /// A row's values, or what is wrong with them.
 fn decode<'a>(
-    position: i64,
+    position: Position,
+    version: Version,
     row: &'a rusqlite::Row<'_>,
     query: &'a Query,
 ) -> rusqlite::Result<Result<Row<'a>, String>> {
-    let (version, time, payload) = (row.get_ref(1)?, row.get_ref(3)?, row.get_ref(4)?);
+    let (time, payload) = (row.get_ref(3)?, row.get_ref(4)?);
     // All events of a stream are of that stream, so its id is not read from each.
     let stream = match &query.stream {
         Some(stream) => ValueRef::Text(stream.id().as_bytes()),
@@ -349,14 +470,8 @@ fn decode<'a>(
             None => (Uuid::nil(), ValueRef::Null),
         };
         Ok(Row {
-            position: Position(
-                u64::try_from(position).map_err(|_| "its position is negative".to_owned())?,
-            ),
-            version: match version {
-                ValueRef::Integer(version) if version > 0 => Version(version.cast_unsigned()),
-                ValueRef::Integer(version) => return Err(format!("its version is {version}")),
-                other => return Err(wrong("version", other)),
-            },
+            position,
+            version,
             id: EventId(id),
             recorded_at: match time {
                 ValueRef::Integer(time) if TIMES.contains(&time) => time,

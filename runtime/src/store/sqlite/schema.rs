@@ -258,3 +258,11 @@ pub(super) fn refusal(error: rusqlite::Error, path: &str, url: &str) -> ConnectE
         },
     }
 }
+
+/// The tables in a database of a test's own.
+#[cfg(test)]
+pub(super) fn lay_out(connection: &mut Connection) -> rusqlite::Result<()> {
+    MIGRATIONS
+        .iter()
+        .try_for_each(|migration| connection.execute_batch(migration))
+}

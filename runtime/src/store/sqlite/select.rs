@@ -5,23 +5,23 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 
-use super::kinds::{Chosen, Kinds};
+use super::names::NO_TENANT;
 use crate::log::{Direction, Query, StreamId};
 
 /// The columns of a row; those that nobody asks for are not even read.
-fn columns(query: &Query) -> &'static str {
-    match (query.stream.is_some(), query.with_context) {
-        (false, true) => {
+fn columns(query: &Query, way: Way<'_>) -> &'static str {
+    match (way, query.stream.is_some(), query.with_context) {
+        (Way::Probe(_), ..) => "position",
+        (_, false, true) => {
             "position, version, kind, recorded_at, payload, stream_id, event_id, metadata"
         }
-        (false, false) => "position, version, kind, recorded_at, payload, stream_id",
-        (true, true) => "position, version, kind, recorded_at, payload, NULL, event_id, metadata",
-        (true, false) => "position, version, kind, recorded_at, payload",
+        (_, false, false) => "position, version, kind, recorded_at, payload, stream_id",
+        (_, true, true) => {
+            "position, version, kind, recorded_at, payload, NULL, event_id, metadata"
+        }
+        (_, true, false) => "position, version, kind, recorded_at, payload",
     }
 }
-
-/// Up to this many kinds are read each by its index and merged; more are picked out of a scan.
-const MERGED: usize = 24;
 
 /// A statement for one page, and the values of its parameters.
 #[derive(Debug)]
@@ -30,83 +30,88 @@ pub(super) struct Select {
     pub(super) values: Vec<Value>,
 }
 
-/// What a statement is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A page of events.
-    Page,
-    /// A page of a stream whose order by version cannot be relied upon, since a row is damaged.
-    ByPosition,
+/// The way to the rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way<'a> {
+    /// All, in the order of the log; of a stream's in the order of its versions.
+    Scan,
+    /// A stream's in the order of the log, when a row is damaged and versions cannot be relied upon; of any version.
+    Sorted,
+    /// These kinds', each by its index, merged.
+    Merge(&'a [i64]),
     /// Only the position of the first row, found without touching the row itself.
-    Probe,
+    Probe(Option<&'a [i64]>),
 }
 
-/// The statement for a page of at most `limit` events, `None` when nothing can fit; and whether that depends on which kinds
-/// there are.
+/// How many rows lie close to the beginning of a read: (after, up to], and which kinds'.
+pub(super) fn sample(kinds: &[i64], after: u64, up_to: u64) -> Select {
+    let mut sql =
+        "SELECT count(*) FROM events INDEXED BY events_by_kind WHERE kind IN (".to_owned();
+    for (index, kind) in kinds.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(sql, "{comma}{kind}");
+    }
+    sql.push_str(") AND position > ?1 AND position <= ?2");
+    Select {
+        sql,
+        values: vec![number(after).into(), number(up_to).into()],
+    }
+}
+
+/// The statement that reads what is selected after one position and up to another.
 ///
-/// It asks for one row more, which tells whether anything follows.
+/// It does not choose among kinds, unless it merges them: whoever reads the rows does.
 pub(super) fn select(
     query: &Query,
-    kinds: &Kinds,
+    way: Way<'_>,
+    after: u64,
+    up_to: Option<u64>,
     limit: usize,
-    purpose: Purpose,
-) -> (Option<Select>, bool) {
-    let elsewhere =
-        |stream: &StreamId| query.tenant.is_some() && stream.tenant() != query.tenant.as_ref();
-    if query.stream.as_ref().is_some_and(elsewhere) {
-        return (None, false);
+) -> Select {
+    let mut statement = Statement {
+        values: Vec::with_capacity(8),
+        conditions: String::new(),
+    };
+    statement.condition("position >", number(after));
+    if let Some(up_to) = up_to {
+        statement.condition("position <=", number(up_to));
     }
-    match kinds.choose(query) {
-        Chosen::These(these) if these.is_empty() => (None, true),
-        chosen => {
-            let by_kind = !matches!(chosen, Chosen::Any);
-            let select = Statement::new(query, limit, purpose).finish(chosen);
-            (Some(select), by_kind)
-        }
-    }
-}
-
-/// The parameters, in the order of their numbers; a text refers to one by its number, so it may do so more than once.
-struct Statement<'a> {
-    query: &'a Query,
-    purpose: Purpose,
-    limit: usize,
-    values: Vec<Value>,
-    /// All conditions but the kind's and the stream's.
-    conditions: String,
-}
-
-impl<'a> Statement<'a> {
-    fn new(query: &'a Query, limit: usize, purpose: Purpose) -> Self {
-        let mut statement = Self {
-            query,
-            purpose,
-            limit,
-            values: Vec::with_capacity(8),
-            conditions: String::new(),
-        };
-        statement.condition("position >", number(query.after.0));
-        if let Some(up_to) = query.up_to {
-            statement.condition("position <=", number(up_to.0));
-        }
-        // Without a bound, also a damaged version is found.
+    // A damaged version is found wherever it is when none is compared.
+    if !matches!(way, Way::Sorted) {
         if query.from_version.0 > 1 {
             statement.condition("version >=", number(query.from_version.0));
         }
         if let Some(to_version) = query.to_version {
             statement.condition("version <=", number(to_version.0));
         }
-        if purpose != Purpose::Probe {
-            if let Some(since) = query.since {
-                statement.condition("recorded_at >=", microseconds(since));
-            }
-            if let Some(before) = query.before {
-                statement.condition("recorded_at <", microseconds(before));
-            }
-        }
-        statement
     }
+    if !matches!(way, Way::Probe(_)) {
+        if let Some(since) = query.since {
+            statement.condition("recorded_at >=", microseconds(since));
+        }
+        if let Some(before) = query.before {
+            statement.condition("recorded_at <", microseconds(before));
+        }
+    }
+    let sql = match &query.stream {
+        Some(stream) => statement.of_stream(stream, query, way),
+        None => statement.of_log(query, way, limit),
+    };
+    Select {
+        sql,
+        values: statement.values,
+    }
+}
 
+/// The parameters, in the order of their numbers; a text refers to one by its number, so it may do so more than once.
+struct Statement {
+    values: Vec<Value>,
+    /// All conditions but the kind's and the stream's.
+    conditions: String,
+}
+
+impl Statement {
     fn parameter(&mut self, value: impl Into<Value>) -> usize {
         self.values.push(value.into());
         self.values.len()
@@ -118,93 +123,62 @@ impl<'a> Statement<'a> {
         let _ = write!(self.conditions, " AND {comparison} ?{number}");
     }
 
-    fn finish(mut self, chosen: Chosen) -> Select {
-        let columns = if self.purpose == Purpose::Probe {
-            "position"
-        } else {
-            columns(self.query)
+    fn of_stream(&mut self, stream: &StreamId, query: &Query, way: Way<'_>) -> String {
+        let tenant = match stream.tenant() {
+            Some(tenant) => {
+                let tenant = self.parameter(tenant.as_str().to_owned());
+                format!("(SELECT tenant FROM tenants WHERE name = ?{tenant})")
+            }
+            None => NO_TENANT.to_string(),
         };
-        let order = match self.query.direction {
-            Direction::Forwards => "",
-            Direction::Backwards => " DESC",
+        let category = self.parameter(stream.category().as_str().to_owned());
+        let id = self.parameter(stream.id().to_owned());
+        let order = match way {
+            Way::Sorted => "+position",
+            _ => "version",
         };
-        let limit = i64::try_from(self.limit)
-            .unwrap_or(i64::MAX)
-            .saturating_add(1);
-        let limit = self.parameter(limit);
-        let mut sql = String::with_capacity(512);
-        if let Some(stream) = &self.query.stream {
-            let tenant = match stream.tenant() {
-                Some(tenant) => {
-                    let tenant = self.parameter(tenant.as_str().to_owned());
-                    format!("(SELECT tenant FROM tenants WHERE name = ?{tenant})")
-                }
-                None => super::names::NO_TENANT.to_string(),
-            };
-            let category = self.parameter(stream.category().as_str().to_owned());
-            let id = self.parameter(stream.id().to_owned());
+        let (columns, direction) = (columns(query, way), descending(query.direction));
+        let conditions = &self.conditions;
+        format!(
+            "SELECT {columns} FROM events INDEXED BY events_by_stream
+             WHERE stream = (SELECT stream FROM streams
+                 WHERE tenant = {tenant} AND category = ?{category} AND id = ?{id}){conditions}
+             ORDER BY {order}{direction}"
+        )
+    }
+
+    fn of_log(&mut self, query: &Query, way: Way<'_>, limit: usize) -> String {
+        let (columns, direction) = (columns(query, way), descending(query.direction));
+        let (Way::Merge(kinds) | Way::Probe(Some(kinds))) = way else {
             let conditions = &self.conditions;
+            return format!(
+                "SELECT {columns} FROM events NOT INDEXED
+                 WHERE true{conditions} ORDER BY position{direction}"
+            );
+        };
+        // One more than fit tell whether anything follows.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = self.parameter(limit);
+        let conditions = &self.conditions;
+        let mut sql = String::with_capacity(kinds.len() * 256 + 64);
+        for (index, kind) in kinds.iter().enumerate() {
+            let union = if index == 0 { "" } else { " UNION ALL " };
             let _ = write!(
                 sql,
-                "SELECT {columns} FROM events INDEXED BY events_by_stream
-                 WHERE stream = (SELECT stream FROM streams
-                     WHERE tenant = {tenant} AND category = ?{category} AND id = ?{id}){conditions}"
+                "{union}SELECT {columns} FROM events INDEXED BY events_by_kind
+                 WHERE kind = {kind}{conditions}"
             );
-            if let Chosen::These(kinds) = chosen
-                && self.purpose != Purpose::Probe
-            {
-                let _ = write!(sql, " AND kind IN ({})", list(&kinds));
-            }
-            let by = if self.purpose == Purpose::ByPosition {
-                "+position"
-            } else {
-                "version"
-            };
-            let _ = write!(sql, " ORDER BY {by}{order} LIMIT ?{limit}");
-        } else {
-            let conditions = &self.conditions;
-            match chosen {
-                Chosen::Any | Chosen::All => {
-                    let _ = write!(
-                        sql,
-                        "SELECT {columns} FROM events NOT INDEXED WHERE true{conditions}"
-                    );
-                }
-                Chosen::These(kinds) if kinds.len() > MERGED => {
-                    let _ = write!(
-                        sql,
-                        "SELECT {columns} FROM events NOT INDEXED
-                         WHERE kind IN ({}){conditions}",
-                        list(&kinds)
-                    );
-                }
-                Chosen::These(kinds) => {
-                    for (index, kind) in kinds.iter().enumerate() {
-                        let union = if index == 0 { "" } else { " UNION ALL " };
-                        let _ = write!(
-                            sql,
-                            "{union}SELECT {columns} FROM events INDEXED BY events_by_kind
-                             WHERE kind = {kind}{conditions}"
-                        );
-                    }
-                }
-            }
-            let _ = write!(sql, " ORDER BY position{order} LIMIT ?{limit}");
         }
-        Select {
-            sql,
-            values: self.values,
-        }
+        let _ = write!(sql, " ORDER BY position{direction} LIMIT ?{limit}");
+        sql
     }
 }
 
-fn list(kinds: &[i64]) -> String {
-    let mut list = String::new();
-    for kind in kinds {
-        let comma = if list.is_empty() { "" } else { "," };
-        let _ = write!(list, "{comma}{kind}");
+fn descending(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Forwards => "",
+        Direction::Backwards => " DESC",
     }
-    list
 }
 
 /// A position or version as SQLite compares it; none is ever as great as the greatest that SQLite can hold.
@@ -216,4 +190,80 @@ fn number(number: u64) -> i64 {
 fn microseconds(time: DateTime<Utc>) -> i64 {
     let part = time.timestamp_subsec_nanos() % 1000;
     time.timestamp_micros().saturating_add(i64::from(part > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, params_from_iter};
+
+    use super::*;
+    use crate::log::{Position, Version};
+    use crate::store::sqlite::schema;
+
+    /// How SQLite goes about a statement.
+    fn plan(query: &Query, way: Way<'_>) -> String {
+        let mut connection = Connection::open_in_memory().expect("a database");
+        schema::lay_out(&mut connection).expect("the schema");
+        let select = select(query, way, 5, Some(900), 10);
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {}", select.sql))
+            .expect("a statement");
+        let steps = statement
+            .query_map(params_from_iter(&select.values), |row| {
+                row.get::<_, String>(3)
+            })
+            .expect("a plan");
+        steps.map(|step| step.expect("a step") + "\n").collect()
+    }
+
+    #[test]
+    fn no_page_is_sorted_and_each_is_found_by_its_index() {
+        let stream = StreamId::new("account", "a").expect("a name");
+        let time = DateTime::UNIX_EPOCH;
+        for direction in [Direction::Forwards, Direction::Backwards] {
+            let mut log = Query::all().since(time).up_to(Position(7));
+            let mut one = Query::stream(&stream).from_version(Version(3)).before(time);
+            (log.direction, one.direction) = (direction, direction);
+            for (query, way, expected) in [
+                (
+                    &log,
+                    Way::Scan,
+                    "SEARCH events USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Merge(&[3]),
+                    "SEARCH events USING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Merge(&[1, 2, 3, 4]),
+                    "SEARCH events USING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &log,
+                    Way::Probe(Some(&[1, 2])),
+                    "SEARCH events USING COVERING INDEX events_by_kind (kind=? AND rowid>? AND rowid<?)",
+                ),
+                (
+                    &one,
+                    Way::Scan,
+                    "SEARCH events USING INDEX events_by_stream (stream=? AND version>?)",
+                ),
+                (
+                    &one,
+                    Way::Probe(None),
+                    "SEARCH events USING COVERING INDEX events_by_stream (stream=? AND version>?)",
+                ),
+            ] {
+                let plan = plan(query, way);
+                assert!(plan.contains(expected), "{way:?}: {plan}");
+                assert!(
+                    !plan.contains("TEMP B-TREE") && !plan.contains("SCAN events"),
+                    "{way:?}: {plan}"
+                );
+            }
+        }
+        assert!(plan(&Query::stream(&stream), Way::Sorted).contains("TEMP B-TREE"));
+    }
 }

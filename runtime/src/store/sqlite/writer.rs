@@ -537,7 +537,15 @@ impl Shared {
         let waiting = || lock(&self.queue).jobs.len();
         let (mut seen, mut last) = (waiting(), Instant::now());
         let all = seen + delivered;
-        while seen < all && last.elapsed() < GATHERING {
+        // Those who were told count as under way until they wake; one that writes again is not counted for a moment.
+        let patience = |seen| {
+            if seen < self.under_way.load(Ordering::Relaxed) {
+                GATHERING
+            } else {
+                GATHERING / 4
+            }
+        };
+        while seen < all && last.elapsed() < patience(seen) {
             std::thread::yield_now();
             let now = waiting();
             if now > seen {
