@@ -210,29 +210,24 @@ async fn temporal_queries(
     Ok(())
 }
 
+/// "accepted", or why not.
+fn outcome<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
+    result.map_or_else(|error| error.to_string(), |_| "accepted".to_owned())
+}
+
 /// What the plan refuses; nothing is stored.
 async fn rules(plans: &Repository<TrainingPlan>, id: &PlanId) -> Result<(), AnyError> {
     println!("--- Rules ---");
     let refused = plans
         .create(id, TrainingPlan::create("athlete-999", "Another", 1))
         .await;
-    println!(
-        "A second plan: {}",
-        refused
-            .err()
-            .map_or_else(|| "accepted".into(), |error| error.to_string())
-    );
+    println!("A second plan: {}", outcome(refused));
 
     let nowhere = PlanId::new("plan-404")?;
     let refused = plans
         .execute(&nowhere, |plan| Ok(plan.add_block("Build", 4, "Threshold")))
         .await;
-    println!(
-        "A block without a plan: {}",
-        refused
-            .err()
-            .map_or_else(|| "accepted".into(), |error| error.to_string())
-    );
+    println!("A block without a plan: {}", outcome(refused));
 
     let date = plans
         .load(id)
@@ -245,23 +240,13 @@ async fn rules(plans: &Repository<TrainingPlan>, id: &PlanId) -> Result<(), AnyE
     let refused = plans
         .execute(id, |plan| plan.schedule(date, "Recovery", BTreeMap::new()))
         .await;
-    println!(
-        "A second workout that day: {}",
-        refused
-            .err()
-            .map_or_else(|| "accepted".into(), |error| error.to_string())
-    );
+    println!("A second workout that day: {}", outcome(refused));
 
     let other = date + Days::new(30);
     let refused = plans
         .execute(id, |plan| plan.complete(other, 200, 5, ""))
         .await;
-    println!(
-        "An unscheduled workout: {}\n",
-        refused
-            .err()
-            .map_or_else(|| "accepted".into(), |error| error.to_string())
-    );
+    println!("An unscheduled workout: {}\n", outcome(refused));
     Ok(())
 }
 
