@@ -66,6 +66,8 @@ pub mod projection;
 pub mod repository;
 pub mod snapshot;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use aggregate::{Aggregate, EventContext, Root};
 pub use clock::{Clock, IdSource};
