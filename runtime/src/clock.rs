@@ -29,6 +29,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
     fn now(&self) -> DateTime<Utc>;
 }
 
+impl<C: Clock> Clock for Arc<C> {
+    fn now(&self) -> DateTime<Utc> {
+        (**self).now()
+    }
+}
+
 /// Makes the ids of events.
 ///
 /// ```
@@ -50,6 +56,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug + 'static {
 pub trait IdSource: Send + Sync + std::fmt::Debug + 'static {
     /// An id that was never used.
     fn next(&self) -> EventId;
+}
+
+impl<I: IdSource> IdSource for Arc<I> {
+    fn next(&self) -> EventId {
+        (**self).next()
+    }
 }
 
 /// The machine's clock.

@@ -314,6 +314,15 @@ impl Store {
         self.background.idle().await;
     }
 
+    /// The same handle on another backend.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over(&self, backend: Arc<dyn Backend>) -> Self {
+        Self {
+            backend,
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }

@@ -1,0 +1,324 @@
+//! Given these events of several streams, what does a projection show, and what does code that reacts to them append?
+#![expect(
+    clippy::return_self_not_must_use,
+    reason = "a test ends with its last `then…`, whose value nobody needs"
+)]
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::difference::{Shown, difference, list};
+use super::given::record;
+use super::stored::page;
+use super::{CountingIds, FixedClock};
+use crate::aggregate::{Apply, Events, IntoEvents, Journal};
+use crate::clock::Sources;
+use crate::log::{Batch, Expected, Metadata, NewEvent, Query, RecordedEvent, StreamId, Version};
+use crate::store::MemoryBackend;
+use crate::{Id as _, Projection, Store};
+
+/// Begins a test of what is made from a log: of a projection, or of code that reacts to events.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// # #[derive(Debug, Default, PartialEq)] pub struct Total { sum: i64 }
+/// # #[projection(name = "total", of(Counter))] impl Total { fn counted(&mut self, event: Counted) { self.sum += event.by; } }
+/// use recount::testing::given_log;
+///
+/// let (a, b) = (CounterId::new("a")?, CounterId::new("b")?);
+/// given_log()
+///     .stream::<Counter>(&a, Counted { by: 1 })
+///     .stream::<Counter>(&b, [Counted { by: 20 }, Counted { by: 21 }])
+///     .project::<Total>()
+///     .then_state(Total { sum: 42 });
+/// # Ok::<(), recount::IdError>(())
+/// ```
+pub fn given_log() -> GivenLog {
+    GivenLog {
+        events: Vec::new(),
+        clock: Arc::new(FixedClock::default()),
+        ids: Arc::new(CountingIds::default()),
+        metadata: Metadata::default(),
+    }
+}
+
+/// What has happened in several streams, made by [`given_log`].
+#[derive(Debug, Clone)]
+pub struct GivenLog {
+    /// In the order of the log.
+    events: Vec<(StreamId, NewEvent)>,
+    clock: Arc<FixedClock>,
+    ids: Arc<CountingIds>,
+    metadata: Metadata,
+}
+
+impl GivenLog {
+    /// These events have happened to this instance, after all that was given before.
+    ///
+    /// # Panics
+    /// When they cannot have happened: one cannot be stored, or stands before the event that creates the state.
+    #[must_use]
+    #[track_caller]
+    pub fn stream<A: Apply>(mut self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
+        let stream = stream_of::<A>(id);
+        let mut state = A::start();
+        let (mut version, mut recorded_at) = (Version::NONE, DateTime::<Utc>::MIN_UTC);
+        let earlier = self.events.iter().filter(|(other, _)| *other == stream);
+        for record in page(earlier.map(|(stream, event)| (stream, event))).iter() {
+            if let Err(error) = A::replay(&mut state, &record) {
+                panic!("{error}");
+            }
+            (version, recorded_at) = (record.version(), record.recorded_at());
+        }
+        let sources = Sources {
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::clone(&self.ids) as _,
+        };
+        let mut journal = Journal::new(
+            stream.clone(),
+            version,
+            recorded_at,
+            self.metadata.clone(),
+            sources,
+        );
+        record(&mut journal, &mut state, Events::of(events));
+        self.events.extend(
+            journal
+                .pending
+                .into_iter()
+                .map(|event| (stream.clone(), event)),
+        );
+        self
+    }
+
+    /// What follows is recorded at this time. The first events are recorded at noon of the first day of 2026, UTC.
+    #[must_use]
+    pub fn at(self, time: DateTime<Utc>) -> Self {
+        self.clock.set(time);
+        self
+    }
+
+    /// The events that are given after this carry this metadata.
+    #[must_use]
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// Folds the events that the projection handles, as they are stored.
+    ///
+    /// # Panics
+    /// When one cannot be read.
+    #[must_use = "say what is expected: `.then_state(…)` or `.then_check(…)`"]
+    #[track_caller]
+    pub fn project<P: Projection + Default>(&self) -> Projected<P> {
+        let handled = Query::all().any_of(P::selectors());
+        let mut state = P::default();
+        for record in page(self.events.iter().map(|(stream, event)| (stream, event))).iter() {
+            let (position, version, at) =
+                (record.position(), record.version(), record.recorded_at());
+            if !handled.fits(&record.stream_id(), record.name(), position, version, at) {
+                continue;
+            }
+            if let Err(error) = state.handle(&record) {
+                panic!("projection {}: {error}", P::NAME);
+            }
+        }
+        Projected {
+            state,
+            events: self.shown(),
+        }
+    }
+
+    /// Runs code on a store in memory that holds the events, and keeps what it appends to be compared.
+    ///
+    /// The store's clock goes on to show the time that was set last, and its ids go on to count.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// use recount::testing::given_log;
+    ///
+    /// /// Counts one more wherever something was counted to ten.
+    /// async fn react(store: &Store, id: &CounterId) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let counters = Repository::<Counter>::new(store);
+    ///     counters.execute(id, |counter| Ok((counter.total == 10).then_some(Counted { by: 1 }))).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = CounterId::new("a")?;
+    /// given_log()
+    ///     .stream::<Counter>(&id, Counted { by: 10 })
+    ///     .when(async |store| react(&store, &id).await)
+    ///     .await
+    ///     .then::<Counter>(&id, Counted { by: 1 })
+    ///     .then_nothing_else();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// When the code returns an error.
+    #[must_use = "say what is expected: `.then(…)` or `.then_nothing_else()`"]
+    pub async fn when<T, X: Debug>(
+        &self,
+        react: impl AsyncFnOnce(Store) -> Result<T, X>,
+    ) -> Reacted {
+        let store = self.store().await;
+        if let Err(error) = react(store.clone()).await {
+            panic!(
+                "what was run returned an error: {error:?}\n\n  given\n{}",
+                list(&self.shown())
+            );
+        }
+        let appended = store
+            .read(Query::all().after(crate::Position(self.events.len() as u64)))
+            .collect()
+            .await;
+        let mut streams: HashMap<StreamId, Vec<Shown>> = HashMap::new();
+        // Memory can be read.
+        for event in appended.unwrap_or_default() {
+            let shown = shown(&event);
+            streams.entry(event.stream).or_default().push(shown);
+        }
+        Reacted {
+            given: self.shown(),
+            appended: streams,
+        }
+    }
+
+    /// A store in memory that holds the events, for tests that this does not foresee.
+    ///
+    /// # Panics
+    /// Never: what was given can be stored.
+    pub async fn store(&self) -> Store {
+        let store = Store::new(MemoryBackend::new())
+            .with_clock(Arc::clone(&self.clock))
+            .with_ids(Arc::clone(&self.ids));
+        let mut batch = Batch::new();
+        for (stream, event) in &self.events {
+            batch = batch.append(stream.clone(), Expected::Any, [event.clone()]);
+        }
+        if let Err(error) = store.append_batch(batch).await {
+            panic!("{error}");
+        }
+        store
+    }
+
+    fn shown(&self) -> Vec<Shown> {
+        self.events
+            .iter()
+            .map(|(_, event)| Shown::stored(&event.name, event.schema_version, &event.payload))
+            .collect()
+    }
+}
+
+fn shown(event: &RecordedEvent) -> Shown {
+    Shown::stored(&event.name, event.schema_version, &event.payload)
+}
+
+#[track_caller]
+fn stream_of<A: Apply>(id: &A::Id) -> StreamId {
+    match StreamId::new(A::CATEGORY, id.to_stream()) {
+        Ok(stream) => stream,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// What a projection made of the events, by [`GivenLog::project`].
+#[derive(Debug)]
+pub struct Projected<P> {
+    state: P,
+    events: Vec<Shown>,
+}
+
+impl<P> Projected<P> {
+    /// The projection is in this state.
+    ///
+    /// # Panics
+    /// When it is in another.
+    #[track_caller]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a test writes the state where it is expected"
+    )]
+    pub fn then_state(self, expected: P) -> Self
+    where
+        P: PartialEq + Debug,
+    {
+        assert!(
+            self.state == expected,
+            "the projection is in another state than expected\n\n  after\n{}  then\n    - {expected:?}\n    + {:?}\n",
+            list(&self.events),
+            self.state
+        );
+        self
+    }
+
+    /// Looks at the state with assertions of one's own.
+    pub fn then_check(self, check: impl FnOnce(&P)) -> Self {
+        check(&self.state);
+        self
+    }
+
+    /// The state.
+    pub fn into_state(self) -> P {
+        self.state
+    }
+}
+
+/// What some code appended, by [`GivenLog::when`].
+#[derive(Debug)]
+pub struct Reacted {
+    given: Vec<Shown>,
+    /// What is not yet compared.
+    appended: HashMap<StreamId, Vec<Shown>>,
+}
+
+impl Reacted {
+    /// It appended these events to this instance's stream, exactly and in this order.
+    ///
+    /// # Panics
+    /// When it appended others.
+    #[track_caller]
+    pub fn then<A: Apply>(mut self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
+        let stream = stream_of::<A>(id);
+        let expected: Vec<Shown> = Events::<A>::of(events)
+            .into_iter()
+            .map(|event| Shown::of(&event))
+            .collect();
+        let appended = self.appended.remove(&stream).unwrap_or_default();
+        if let Some(lines) = difference(&expected, &appended) {
+            panic!(
+                "other events than expected were appended to {stream}\n\n  given\n{}  then (- expected, + appended)\n{lines}",
+                list(&self.given)
+            );
+        }
+        self
+    }
+
+    /// It appended nothing that was not named by [`then`](Self::then).
+    ///
+    /// # Panics
+    /// When it did.
+    #[track_caller]
+    pub fn then_nothing_else(self) {
+        if let Some((stream, events)) = self.appended.iter().next() {
+            panic!(
+                "more was appended than expected, to {stream}\n\n  given\n{}  appended\n{}",
+                list(&self.given),
+                list(events)
+            );
+        }
+    }
+}
