@@ -7,6 +7,8 @@ mod money;
 mod order;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use account::{AccountError, AccountId, BankAccount};

@@ -8,6 +8,8 @@ mod plan;
 mod stats;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

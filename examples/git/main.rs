@@ -13,6 +13,8 @@ mod domain;
 mod git;
 mod import;
 mod path;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::collections::HashMap;

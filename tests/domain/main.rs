@@ -2,6 +2,7 @@
 
 mod bank;
 mod errors;
+mod faults;
 mod projections;
 mod repository;
 mod snapshots;

@@ -127,7 +127,7 @@ async fn append_all(store: &Store, round: u64) {
     }
 }
 
-async fn append_one(store: &Store, stream: &StreamId, version: u64) {
+pub async fn append_one(store: &Store, stream: &StreamId, version: u64) {
     let (name, payload) = event(version);
     let new = NewEvent {
         id: recount::log::EventId(recount::uuid::Uuid::now_v7()),

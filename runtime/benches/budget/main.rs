@@ -2,6 +2,9 @@
 //!
 //! `cargo bench --bench budget` runs everything; a part of a name selects: `cargo bench --bench budget -- replay`.
 //! Floor and ours take turns, and each round gives one ratio, so that a machine that slows down slows both.
+//!
+//! `cargo bench --bench budget -- scale` grows one log to ten million events, some five gigabytes on the disk of the temporary
+//! folder; it runs only when it is asked for.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -16,6 +19,7 @@ mod compile_time;
 mod paired;
 mod read;
 mod replay;
+mod scale;
 
 fn main() {
     // `cargo test --benches` and `cargo bench` pass flags of their own; anything else selects by name.
@@ -26,6 +30,9 @@ fn main() {
     let selected = |name: &str| {
         wanted.is_empty() || wanted.iter().any(|wanted| name.contains(wanted.as_str()))
     };
+    if wanted.iter().any(|wanted| wanted == "scale") {
+        return scale::run();
+    }
     paired::header();
     for (name, run) in [
         ("replay", replay::run as fn()),

@@ -125,7 +125,7 @@ async fn fill(url: &str) -> Store {
     store
 }
 
-fn new_event(version: u64) -> NewEvent {
+pub fn new_event(version: u64) -> NewEvent {
     let (name, payload) = event(version);
     NewEvent {
         id: EventId(recount::uuid::Uuid::now_v7()),
@@ -138,7 +138,7 @@ fn new_event(version: u64) -> NewEvent {
 }
 
 /// The state and its version, which the next append is checked against.
-fn load_floor(connection: &Connection, stream: u64) -> (Account, i64) {
+pub fn load_floor(connection: &Connection, stream: u64) -> (Account, i64) {
     let mut statement = connection
         .prepare_cached(
             "SELECT version, name, payload FROM events WHERE stream = ?1 ORDER BY version",
@@ -149,7 +149,7 @@ fn load_floor(connection: &Connection, stream: u64) -> (Account, i64) {
 }
 
 /// The state and the position that it stands at, which the next read begins after.
-fn read_floor(connection: &Connection) -> (Account, i64) {
+pub fn read_floor(connection: &Connection) -> (Account, i64) {
     let mut statement = connection
         .prepare_cached("SELECT position, name, payload FROM events ORDER BY position")
         .expect("the table");

@@ -425,4 +425,9 @@ impl AppendError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Unknown { .. })
     }
+
+    /// Whether the store got so far as to look for the batch's ids, so that the batch is known not to be stored.
+    pub(crate) fn has_looked(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Duplicate { .. })
+    }
 }

@@ -232,16 +232,25 @@ impl<A: Apply> Repository<A> {
 const TRANSIENT: u32 = 3;
 
 /// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
+///
+/// Once the outcome of one attempt was unknown, it stays so until the store has looked at the ids: that a later attempt
+/// wrote nothing does not say what the earlier one did.
 async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appended, AppendError> {
     let mut tries = retry.tries();
+    let mut doubt = None;
     loop {
-        match store.append_encoded(batch.clone()).await {
-            Err(error)
-                if error.is_transient() && tries.made() < TRANSIENT && tries.again().await =>
-            {
-                tracing::debug!(%error, "append failed, trying again with the same events");
-            }
-            outcome => return outcome,
+        let error = match store.append_encoded(batch.clone()).await {
+            Ok(appended) => return Ok(appended),
+            Err(error) if error.has_looked() => return Err(error),
+            Err(error) => error,
+        };
+        let again = error.is_transient() && tries.made() < TRANSIENT && tries.again().await;
+        let is_doubtful = |error: &AppendError| matches!(error, AppendError::Unknown { .. });
+        let error = doubt.filter(|_| !is_doubtful(&error)).unwrap_or(error);
+        if !again {
+            return Err(error);
         }
+        tracing::debug!(%error, "append failed, trying again with the same events");
+        doubt = Some(error).filter(is_doubtful);
     }
 }

@@ -1,13 +1,13 @@
 //! A store that fails when a test says so.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::Store;
 use crate::log::{
-    AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
-    Version,
+    AppendError, Appended, Batch, EventId, Expected, Page, Position, Query, ReadError, Stats,
+    StreamId, TenantId, Version,
 };
 use crate::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
@@ -55,7 +55,8 @@ pub enum Fault {
     /// It is done after this time.
     Delay(Duration),
     /// It is refused as if somebody else had been faster, one version or revision ahead; nothing is done. Only appends with
-    /// a condition and saves of checkpoints can meet a conflict; all others are done as usual.
+    /// a condition and saves of checkpoints can meet a conflict, and no batch that is stored already, since a store
+    /// recognises it; all others are done as usual.
     Conflict,
     /// It never arrives, and the caller cannot tell: an append's outcome is [unknown](AppendError::Unknown).
     LoseRequest,
@@ -113,6 +114,8 @@ struct Plan {
     script: HashMap<Operation, VecDeque<Option<Fault>>>,
     chance: Option<Chance>,
     injected: Vec<FaultError>,
+    /// The first ids of batches that are stored although the caller does not know.
+    forgotten: HashSet<EventId>,
 }
 
 /// Faults by chance.
@@ -327,10 +330,12 @@ impl Faulty {
 
     async fn run_append(&self, batch: Batch) -> Result<Appended, AppendError> {
         let store = || self.inner.url().to_owned();
+        let first = batch.events().next().map(|(_, event)| event.id);
+        let is_stored = first.is_some_and(|id| self.faults.plan().forgotten.contains(&id));
         let conditional = batch
             .parts()
             .iter()
-            .find(|part| part.expected != crate::log::Expected::Any);
+            .find(|part| part.expected != Expected::Any && !is_stored);
         let unknown = |error| AppendError::Unknown {
             store: store(),
             source: BackendError::new(error),
@@ -343,6 +348,7 @@ impl Faulty {
             }
             Course::Forget(error) => {
                 self.inner.append(batch).await?;
+                self.faults.plan().forgotten.extend(first);
                 Err(unknown(error))
             }
             Course::Stop(error) => Err(match (error.fault, conditional) {

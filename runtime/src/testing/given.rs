@@ -15,6 +15,7 @@ use super::{CountingIds, FixedClock, Refusal};
 use crate::Clock as _;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
 use crate::clock::Sources;
+use crate::event::Event;
 use crate::log::{Metadata, NewEvent, StreamId, Version};
 
 /// Begins a test of an aggregate: these events have happened. `given::<Account>(())` is one to which nothing has.
@@ -95,6 +96,34 @@ impl<A: Apply> Given<A> {
     #[track_caller]
     pub fn and(mut self, events: impl IntoEvents<A>) -> Self {
         record(&mut self.journal, &mut self.state, Events::of(events));
+        self
+    }
+
+    /// An event that has happened as an earlier release stored it: in an old version, or under an old name.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct AccountId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Deposited { pub euros: i64 }
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] #[event(upcast_from = Deposited)] pub struct DepositedV2 { pub cents: i64 }
+    /// # impl From<Deposited> for DepositedV2 { fn from(old: Deposited) -> Self { Self { cents: old.euros * 100 } } }
+    /// # #[derive(Debug, Clone, Default, PartialEq, Aggregate)] #[aggregate(stream = "account", id = AccountId)]
+    /// # pub struct Account { balance: i64 }
+    /// # #[apply] impl Account { fn deposited(&mut self, event: DepositedV2) { self.balance += event.cents; } }
+    /// use recount::testing::given;
+    ///
+    /// given::<Account>(DepositedV2 { cents: 50 })
+    ///     .and_stored(&Deposited { euros: 1 })
+    ///     .then_state(Account { balance: 150 });
+    /// ```
+    ///
+    /// # Panics
+    /// When it cannot be stored, or read and folded after those before it.
+    #[must_use]
+    #[track_caller]
+    pub fn and_stored(mut self, event: &impl Event) -> Self {
+        append_stored(&mut self.journal, event);
+        self.state = replayed(&self.journal.stream, &self.journal.pending);
         self
     }
 
@@ -222,6 +251,40 @@ pub(super) fn record<A: Apply>(journal: &mut Journal, state: &mut Option<A>, eve
             list(&Shown::all(&journal.pending))
         );
     }
+}
+
+/// Adds an event in its stored form, whatever its version.
+#[track_caller]
+pub(super) fn append_stored(journal: &mut Journal, event: &impl Event) {
+    let mut payload = Vec::new();
+    if let Err(error) = event.encode(&mut payload) {
+        panic!("event {} cannot be stored: {error}", event.name());
+    }
+    journal.version = journal.version.next();
+    journal.recorded_at = journal.sources.now().max(journal.recorded_at);
+    journal.pending.push(NewEvent {
+        id: journal.sources.ids.next(),
+        name: event.name().into(),
+        schema_version: event.schema_version(),
+        recorded_at: journal.recorded_at,
+        metadata: journal.metadata.clone(),
+        payload,
+    });
+}
+
+/// The state that stored events fold to.
+#[track_caller]
+pub(super) fn replayed<'a, A: Apply>(
+    stream: &'a StreamId,
+    events: impl IntoIterator<Item = &'a NewEvent>,
+) -> Option<A> {
+    let mut state = A::start();
+    for record in page(events.into_iter().map(|event| (stream, event))).iter() {
+        if let Err(error) = A::replay(&mut state, &record) {
+            panic!("{error}");
+        }
+    }
+    state
 }
 
 /// What a command may return in a test: events, or a `Result` of events. `Kind` only keeps the two apart for the compiler.
@@ -397,12 +460,7 @@ fn compare_states<A: Apply + PartialEq + Debug>(
         "`{name}` is in another state than expected\n\n  after\n{}  then\n    - {expected:?}\n    + {recorded:?}\n",
         events_text()
     );
-    let mut loaded = A::start();
-    for record in page(events.iter().map(|event| (stream, event))).iter() {
-        if let Err(error) = A::replay(&mut loaded, &record) {
-            panic!("{error}");
-        }
-    }
+    let loaded = replayed(stream, events);
     assert!(
         loaded.as_ref() == Some(expected),
         "`{name}` is in another state once its events were stored and loaded: an event or its fold does not survive it\n\n  after\n{}  then (- recorded, + loaded)\n    - {recorded:?}\n    + {loaded:?}\n",

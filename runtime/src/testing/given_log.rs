@@ -11,11 +11,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::difference::{Shown, difference, list};
-use super::given::record;
+use super::given::{append_stored, record, replayed};
 use super::stored::page;
 use super::{CountingIds, FixedClock};
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
 use crate::clock::Sources;
+use crate::event::Event;
 use crate::log::{Batch, Expected, Metadata, NewEvent, Query, RecordedEvent, StreamId, Version};
 use crate::store::MemoryBackend;
 use crate::{Id as _, Projection, Store};
@@ -66,17 +67,36 @@ impl GivenLog {
     /// When they cannot have happened: one cannot be stored, or stands before the event that creates the state.
     #[must_use]
     #[track_caller]
-    pub fn stream<A: Apply>(mut self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
+    pub fn stream<A: Apply>(self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
+        self.extended::<A>(id, |journal, mut state| {
+            record(journal, &mut state, Events::of(events));
+        })
+    }
+
+    /// An event that has happened to this instance as an earlier release stored it: in an old version, or under an old name.
+    ///
+    /// # Panics
+    /// When it cannot be stored, or read and folded after those before it.
+    #[must_use]
+    #[track_caller]
+    pub fn stored<A: Apply>(self, id: &A::Id, event: &impl Event) -> Self {
         let stream = stream_of::<A>(id);
-        let mut state = A::start();
-        let (mut version, mut recorded_at) = (Version::NONE, DateTime::<Utc>::MIN_UTC);
-        let earlier = self.events.iter().filter(|(other, _)| *other == stream);
-        for record in page(earlier.map(|(stream, event)| (stream, event))).iter() {
-            if let Err(error) = A::replay(&mut state, &record) {
-                panic!("{error}");
-            }
-            (version, recorded_at) = (record.version(), record.recorded_at());
-        }
+        let log = self.extended::<A>(id, |journal, _| append_stored(journal, event));
+        _ = replayed::<A>(&stream, log.of(&stream));
+        log
+    }
+
+    /// The log with what `extend` puts into the journal of this instance.
+    #[track_caller]
+    fn extended<A: Apply>(
+        mut self,
+        id: &A::Id,
+        extend: impl FnOnce(&mut Journal, Option<A>),
+    ) -> Self {
+        let stream = stream_of::<A>(id);
+        let state = replayed::<A>(&stream, self.of(&stream));
+        let version = Version(self.of(&stream).count() as u64);
+        let recorded_at = self.of(&stream).last().map(|event| event.recorded_at);
         let sources = Sources {
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::clone(&self.ids) as _,
@@ -84,18 +104,20 @@ impl GivenLog {
         let mut journal = Journal::new(
             stream.clone(),
             version,
-            recorded_at,
+            recorded_at.unwrap_or(DateTime::<Utc>::MIN_UTC),
             self.metadata.clone(),
             sources,
         );
-        record(&mut journal, &mut state, Events::of(events));
-        self.events.extend(
-            journal
-                .pending
-                .into_iter()
-                .map(|event| (stream.clone(), event)),
-        );
+        extend(&mut journal, state);
+        let new = journal.pending.into_iter();
+        self.events.extend(new.map(|event| (stream.clone(), event)));
         self
+    }
+
+    /// The events of one stream.
+    fn of(&self, stream: &StreamId) -> impl Iterator<Item = &NewEvent> {
+        let of_stream = move |(other, _): &&(StreamId, NewEvent)| other == stream;
+        self.events.iter().filter(of_stream).map(|(_, event)| event)
     }
 
     /// What follows is recorded at this time. The first events are recorded at noon of the first day of 2026, UTC.
