@@ -2,3 +2,6 @@
 
 #[doc = include_str!("../docs/evolving-events.md")]
 pub mod evolving_events {}
+
+#[doc = include_str!("../docs/guarantees.md")]
+pub mod guarantees {}

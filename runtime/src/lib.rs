@@ -46,6 +46,8 @@
 //! | changing the shape of stored events | [`guide::evolving_events`] |
 //! | read models | [`Projector`](projection::Projector) |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
+//! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
+//! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
 //! | the SQLite file, its tables and options | [`store::sqlite`] |
 
 // The macros' code names this crate; the examples in this crate's documentation and its tests use them too.
@@ -83,6 +85,6 @@ pub use store::Store;
 pub use {chrono, serde_json, uuid};
 
 /// The blocks of the README, compiled and run.
-#[cfg(all(doctest, feature = "macros"))]
+#[cfg(all(doctest, feature = "macros", feature = "testing"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
