@@ -37,7 +37,7 @@ impl Fold {
     pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
         let mut fold = Self::default();
         for entry in entries {
-            fold.take(content(entry.batch, entry.index).by);
+            fold.take(amount(hash(entry.batch, entry.index)));
         }
         fold
     }
@@ -86,16 +86,24 @@ pub fn account_id(stream: u32) -> AccountId {
     AccountId::new(stream.to_string()).expect("an id")
 }
 
+fn hash(batch: u64, index: u64) -> u64 {
+    scramble(batch ^ index.rotate_left(48))
+}
+
+fn amount(hash: u64) -> i64 {
+    i64::try_from(hash >> 40).expect("24 bits") % 1000
+}
+
 /// Most events are small; of a thousand, forty have 5 kB and one has 100 kB.
 fn content(batch: u64, index: u64) -> Counted {
-    let hash = scramble(batch ^ index.rotate_left(48));
+    let hash = hash(batch, index);
     let length = match hash % 1000 {
         0 => 100_000,
         1..=40 => 5_000,
         small => small % 200,
     };
     Counted {
-        by: i64::try_from(hash >> 40).expect("24 bits") % 1000,
+        by: amount(hash),
         padding: "x".repeat(usize::try_from(length).expect("a length")),
     }
 }

@@ -1,6 +1,6 @@
 //! What callers asked for, what they were told, and in which order: the record that the oracle judges.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;
@@ -196,6 +196,21 @@ impl History {
             } => self.attempts[self.by_number[&attempt]].answer = Some((at, answer)),
             Report::Looked(look) => self.looks.push(look),
             Report::Opening | Report::Written | Report::Closing => {}
+        }
+    }
+    /// All attempts at the batches that were tried since there were this many.
+    pub fn since(&self, attempts: usize) -> Self {
+        let batches: HashSet<_> = self.attempts[attempts..]
+            .iter()
+            .map(|attempt| attempt.plan.batch)
+            .collect();
+        let attempts = self.attempts.iter();
+        Self {
+            attempts: attempts
+                .filter(|attempt| batches.contains(&attempt.plan.batch))
+                .cloned()
+                .collect(),
+            ..Self::default()
         }
     }
 }
