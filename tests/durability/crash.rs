@@ -48,6 +48,8 @@ struct Scene {
     history: History,
     /// How many attempts of the history were checked.
     checked: usize,
+    /// How many batches were found that nobody had lived to be told of.
+    untold: u64,
     log: Log,
     /// Batches whose outcome somebody did not live to hear, to be tried again.
     doubtful: Vec<Plan>,
@@ -65,6 +67,7 @@ impl Scene {
             deaths: 0,
             history: History::default(),
             checked: 0,
+            untold: 0,
             log: Log::default(),
             doubtful: Vec::new(),
         };
@@ -84,17 +87,17 @@ impl Scene {
     fn kill(&mut self) {
         self.round += 1;
         match self.dice.below(100) {
-            0..10 => self.kill_the_founder(),
-            10..22 => {
+            0..8 => self.kill_the_founder(),
+            8..18 => {
                 let worker = self.start(0, Task::Append { again: Vec::new() });
                 self.strike(worker, |report| matches!(report, Report::Opening), 4_000);
             }
-            22..37 => {
+            18..30 => {
                 let after = u32::try_from(self.dice.below(60)).expect("small");
                 let worker = self.start(0, Task::Close { after });
                 self.strike(worker, |report| matches!(report, Report::Closing), 6_000);
             }
-            37..60 => {
+            30..60 => {
                 // Both try the same batches again.
                 let again = self.again();
                 let workers = [0, 1].map(|child| {
@@ -102,13 +105,13 @@ impl Scene {
                     self.start(child, Task::Append { again })
                 });
                 for worker in workers {
-                    self.strike(worker, is_acknowledgement, 15_000);
+                    self.strike(worker, is_acknowledgement, 40_000);
                 }
             }
             _ => {
                 let again = self.again();
                 let worker = self.start(0, Task::Append { again });
-                self.strike(worker, is_acknowledgement, 40_000);
+                self.strike(worker, is_acknowledgement, 400_000);
             }
         }
     }
@@ -165,7 +168,7 @@ impl Scene {
 
     /// Lets the others work for a time; short times are as likely as long ones.
     fn pause(&mut self, most: u64) {
-        let bits = self.dice.below(u64::from(most.ilog2()) + 1);
+        let bits = 7 + self.dice.below(u64::from(most.ilog2()) - 6);
         let micros = self.dice.below(2 << bits).min(most);
         std::thread::sleep(Duration::from_micros(micros));
     }
@@ -192,7 +195,7 @@ impl Scene {
         if look < 20 {
             return;
         }
-        let writable = look < 40;
+        let writable = look < 27;
         let file = self.file();
         let options = SqliteOptions::new(&file).read_only(!writable);
         let seen = self.log.entries().len();
@@ -206,7 +209,7 @@ impl Scene {
             store.close().await.expect("it closes");
         });
         let news = self.history.since(self.checked);
-        explained(check(&news, &self.log, seen));
+        self.untold += explained(check(&news, &self.log, seen)).untold;
         let open: Vec<_> = self.history.attempts[self.checked..]
             .iter()
             .filter(|attempt| matches!(&attempt.answer, None | Some((_, Answer::Unknown(_)))))
@@ -240,8 +243,8 @@ impl Scene {
         });
         let checked = explained(check(&self.history, &log, 0));
         assert_eq!(integrity(&self.file()), "ok");
-        let (deaths, events) = (self.deaths, log.entries().len());
-        println!("{deaths} deaths, {events} events, {checked:?}");
+        let (deaths, untold, events) = (self.deaths, self.untold, log.entries().len());
+        println!("{deaths} deaths, {events} events, {untold} batches unheard of, {checked:?}");
         // Else too little was at stake.
         let Checked {
             stored,
@@ -249,7 +252,7 @@ impl Scene {
             unknown,
             ..
         } = checked;
-        assert!(stored > deaths && repeated > 0 && unknown > 0);
+        assert!(stored > deaths && repeated > 0 && unknown > 0 && untold > 0);
     }
 }
 

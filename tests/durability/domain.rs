@@ -94,13 +94,13 @@ fn amount(hash: u64) -> i64 {
     i64::try_from(hash >> 40).expect("24 bits") % 1000
 }
 
-/// Most events are small; of a thousand, forty have 5 kB and one has 100 kB.
+/// Most events are small; of a hundred, four have 5 kB and one has 100 kB.
 fn content(batch: u64, index: u64) -> Counted {
     let hash = hash(batch, index);
-    let length = match hash % 1000 {
+    let length = match hash % 100 {
         0 => 100_000,
-        1..=40 => 5_000,
-        small => small % 200,
+        1..=4 => 5_000,
+        small => small * 2,
     };
     Counted {
         by: amount(hash),

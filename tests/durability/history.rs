@@ -182,6 +182,15 @@ pub struct History {
 }
 
 impl History {
+    pub fn new(attempts: Vec<Attempt>, looks: Vec<Look>) -> Self {
+        let numbers = attempts.iter().map(|attempt| attempt.number);
+        Self {
+            by_number: numbers.zip(0..).collect(),
+            attempts,
+            looks,
+        }
+    }
+
     pub fn take(&mut self, report: Report) {
         match report {
             Report::Begun(attempt) => {
@@ -204,13 +213,8 @@ impl History {
             .iter()
             .map(|attempt| attempt.plan.batch)
             .collect();
-        let attempts = self.attempts.iter();
-        Self {
-            attempts: attempts
-                .filter(|attempt| batches.contains(&attempt.plan.batch))
-                .cloned()
-                .collect(),
-            ..Self::default()
-        }
+        let again = |attempt: &&Attempt| batches.contains(&attempt.plan.batch);
+        let attempts = self.attempts.iter().filter(again).cloned();
+        Self::new(attempts.collect(), Vec::new())
     }
 }

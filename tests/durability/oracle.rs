@@ -217,6 +217,8 @@ pub struct Checked {
     pub conflicts: u64,
     /// Answers that never came, or left it open.
     pub unknown: u64,
+    /// Batches that are stored though nobody lived to be told.
+    pub untold: u64,
     pub looks: u64,
     /// Events seen by looks.
     pub seen: u64,
@@ -255,6 +257,8 @@ pub fn check(history: &History, log: &Log, from: usize) -> Result<Checked, Fault
     }
     for (attempts, place) in found {
         judge(attempts, place, log, &mut moments)?;
+        let told = |attempt: &&Attempt| matches!(attempt.answer, Some((_, Answer::Stored { .. })));
+        checked.untold += u64::from(place.is_some() && !attempts.iter().any(told));
     }
     follow(&history.looks, log)?;
     for look in &history.looks {

@@ -190,7 +190,7 @@ fn what_the_users_of_two_handles_saw_is_explained_by_the_log_of_their_file() {
 }
 
 #[test]
-fn what_racing_processes_saw_is_explained_by_the_log_of_their_file() {
+fn what_racing_processes_saw_is_explained_by_the_log_of_their_file_and_none_starves() {
     races("SQLite, three processes", |seed, milliseconds| {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("log.db");
@@ -215,6 +215,14 @@ fn what_racing_processes_saw_is_explained_by_the_log_of_their_file() {
         }
         for worker in workers {
             worker.finish(&mut history);
+        }
+        for writer in (0..3).flat_map(|child| (0..WRITERS).map(move |at| child * Job::NUMBERS + at))
+        {
+            let stored = history.attempts.iter().any(|attempt| {
+                attempt.number >> 32 == writer
+                    && matches!(attempt.answer, Some((_, Answer::Stored { .. })))
+            });
+            assert!(stored, "writer {writer} got nothing into the log");
         }
         let mut log = Log::default();
         tokio::runtime::Runtime::new()
