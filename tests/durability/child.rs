@@ -144,10 +144,11 @@ impl Crew {
                     .collect();
                 tokio::spawn(async move {
                     for plan in mine {
-                        assert!(writer.attempt(plan).await, "the store is open");
+                        writer.attempt(plan).await.expect("the store is open");
                     }
-                    while writer.act().await {}
-                    panic!("the store is open");
+                    loop {
+                        writer.act().await.expect("the store is open");
+                    }
                 })
             })
             .collect();
@@ -161,13 +162,17 @@ impl Crew {
         tasks.extend((1..Job::WRITERS).map(|index| {
             let (mut writer, closing) = (self.writer(index), Arc::clone(&self.closing));
             tokio::spawn(async move {
-                while writer.act().await {}
-                assert!(closing.load(Ordering::SeqCst), "the store is open");
+                let refused = loop {
+                    if let Err(refused) = writer.act().await {
+                        break refused;
+                    }
+                };
+                assert!(closing.load(Ordering::SeqCst), "{refused}");
             })
         }));
         let mut writer = self.writer(0);
         for _ in 0..after {
-            assert!(writer.act().await, "the store is open");
+            writer.act().await.expect("the store is open");
         }
         self.closing.store(true, Ordering::SeqCst);
         (self.report)(Report::Closing);
@@ -290,10 +295,11 @@ fn listen(mut lines: impl BufRead, mut send: impl FnMut(Report) -> bool) -> Vec<
         // A last line without an end was cut off by the child's death.
         if line.ends_with(b"\n") {
             match serde_json::from_slice(&line) {
-                Ok(report) => {
+                // What follows a complaint explains nothing any more.
+                Ok(report) if complaints.is_empty() => {
                     let _ = send(report);
                 }
-                Err(_) => complaints.push(String::from_utf8_lossy(&line).trim_end().to_owned()),
+                _ => complaints.push(String::from_utf8_lossy(&line).trim_end().to_owned()),
             }
         }
         line.clear();

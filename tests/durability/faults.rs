@@ -24,6 +24,7 @@ fn plan(batch: u64, condition: Condition, events: u64) -> Plan {
     Plan {
         batch,
         parts: vec![part],
+        stolen: None,
     }
 }
 
@@ -284,6 +285,24 @@ fn a_retry_that_meets_its_own_events_as_a_conflict_was_not_recognised() {
         story.attempts.push(attempt(4, again, 90, 99, conflict(3)));
     });
     assert_eq!(fault, Fault::NotRecognised { batch: ONE });
+}
+
+#[test]
+fn a_stolen_id_is_a_duplicate_and_nothing_else_is() {
+    let stolen = |answer: Option<Answer>| {
+        let mut story = story();
+        story.attempts[2].plan.stolen = Some((ONE, 1));
+        story.attempts[2].answer = answer.map(|answer| (60, answer));
+        judge(story)
+    };
+    stolen(Some(Answer::Duplicate)).expect("no fault");
+    stolen(None).expect("no fault");
+    let wrong = Fault::StolenIdMistaken { batch: REFUSED };
+    assert_eq!(stolen(Some(conflict(3))), Err(wrong.clone()));
+    assert_eq!(stolen(Some(stored(4, 4))), Err(wrong));
+
+    let fault = told(|story| story.attempts[2].answer = Some((60, Answer::Duplicate)));
+    assert_eq!(fault, Fault::TakenForAnother { batch: REFUSED });
 }
 
 #[test]

@@ -69,6 +69,8 @@ impl Condition {
 pub struct Plan {
     pub batch: u64,
     pub parts: Vec<Part>,
+    /// The id of an event that is stored in another batch, which makes this one a mistake that must be refused.
+    pub stolen: Option<(u64, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +108,8 @@ pub enum Answer {
         stream: u32,
         actual: u64,
     },
+    /// An id of the batch belongs to another.
+    Duplicate,
     /// An error that says that nothing was written.
     NotTaken(String),
     /// An error that leaves it open.

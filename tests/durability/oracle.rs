@@ -56,6 +56,10 @@ pub enum Fault {
     NeverApplied { batch: u64 },
     #[error("batch {batch:#x} was stored and met a conflict when it was tried again")]
     NotRecognised { batch: u64 },
+    #[error("batch {batch:#x} has the id of another batch's event, and was not refused for it")]
+    StolenIdMistaken { batch: u64 },
+    #[error("batch {batch:#x} was refused as another batch's duplicate, which it is not")]
+    TakenForAnother { batch: u64 },
     #[error("batch {batch:#x} was refused and is stored")]
     RefusedButStored { batch: u64 },
     #[error("batch {batch:#x} is stored though stream {stream} was at version {version}")]
@@ -215,6 +219,7 @@ pub struct Checked {
     pub stored: u64,
     pub repeated: u64,
     pub conflicts: u64,
+    pub duplicates: u64,
     /// Answers that never came, or left it open.
     pub unknown: u64,
     /// Batches that are stored though nobody lived to be told.
@@ -238,6 +243,7 @@ pub fn check(history: &History, log: &Log, from: usize) -> Result<Checked, Fault
             }
             Some((_, Answer::Conflict { .. })) => checked.conflicts += 1,
             None | Some((_, Answer::Unknown(_))) => checked.unknown += 1,
+            Some((_, Answer::Duplicate)) => checked.duplicates += 1,
             Some((_, Answer::NotTaken(_))) => {}
         }
     }
@@ -338,7 +344,13 @@ fn judge(
     let mut latest: Option<(Stamp, Who)> = None;
     for attempt in attempts {
         match &attempt.answer {
-            None | Some((_, Answer::Unknown(_))) => may_be_stored = true,
+            Some((_, Answer::Stored { .. } | Answer::Conflict { .. })) if plan.stolen.is_some() => {
+                return Err(Fault::StolenIdMistaken { batch });
+            }
+            Some((_, Answer::Duplicate)) if plan.stolen.is_none() => {
+                return Err(Fault::TakenForAnother { batch });
+            }
+            None | Some((_, Answer::Unknown(_))) => may_be_stored = plan.stolen.is_none(),
             Some((
                 at,
                 Answer::Stored {
@@ -357,7 +369,7 @@ fn judge(
                 let answered = (*at, Who::Attempt(attempt.number));
                 latest = Some(latest.map_or(answered, |latest| latest.min_by_stamp(answered)));
             }
-            Some((_, Answer::Conflict { .. } | Answer::NotTaken(_))) => {}
+            Some((_, Answer::Conflict { .. } | Answer::Duplicate | Answer::NotTaken(_))) => {}
         }
     }
     if let Some(first) = place {

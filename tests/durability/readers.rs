@@ -136,7 +136,7 @@ impl Reader {
 
     /// Leaves the machine to the writers for a moment: readers that ask without pause would be all that runs.
     fn rest(&mut self) {
-        std::thread::sleep(std::time::Duration::from_micros(self.dice.below(4_000)));
+        std::thread::sleep(std::time::Duration::from_micros(self.dice.below(8_000)));
     }
 }
 

@@ -50,6 +50,10 @@ impl Caller {
             batch = batch.append(stream(part.stream), expected(part.condition), events);
             index += part.events;
         }
+        if let Some((other, index)) = plan.stolen {
+            let last = plan.parts.last().expect("a part").stream;
+            batch = batch.append(stream(last), Expected::Any, [event(other, index)]);
+        }
         let begun = self.clock.tick();
         (self.report)(Report::Begun(Attempt {
             number,
@@ -67,6 +71,7 @@ impl Caller {
                 stream: stream.id().parse().expect("one of ours"),
                 actual: actual.0,
             },
+            Err(AppendError::Duplicate { .. }) => Answer::Duplicate,
             Err(error @ AppendError::Unavailable { .. }) => Answer::NotTaken(format!("{error:?}")),
             Err(error @ AppendError::Unknown { .. }) => Answer::Unknown(format!("{error:?}")),
             Err(error) => panic!("{plan:?} met {error:?}"),
@@ -103,6 +108,15 @@ pub struct Writer {
     versions: HashMap<u32, u64>,
     /// What it tried lately, to be tried again.
     past: VecDeque<Plan>,
+    /// An id that is stored, once there is one.
+    known: Option<(u64, u64)>,
+}
+
+fn is_taken(answer: Answer) -> Result<(), String> {
+    match answer {
+        Answer::NotTaken(reason) => Err(reason),
+        _ => Ok(()),
+    }
 }
 
 impl Writer {
@@ -116,11 +130,12 @@ impl Writer {
             planned: 0,
             versions: HashMap::new(),
             past: VecDeque::new(),
+            known: None,
         }
     }
 
-    /// Makes up one thing to do, and does it; false when the store does not take it.
-    pub async fn act(&mut self) -> bool {
+    /// Makes up one thing to do, and does it; an error when the store does not take it.
+    pub async fn act(&mut self) -> Result<(), String> {
         let again = match self.past.front() {
             Some(_) if self.dice.percent(8) => {
                 Some(self.dice.pick(self.past.make_contiguous()).clone())
@@ -135,14 +150,14 @@ impl Writer {
             let twin = tokio::spawn(async move { caller.attempt(number, &twin).await });
             let taken = self.attempt(plan).await;
             let twin = twin.await.expect("the twin is answered");
-            taken && !matches!(twin, Answer::NotTaken(_))
+            taken.and(is_taken(twin))
         } else {
             self.attempt(plan).await
         }
     }
 
     /// Appends what somebody planned before.
-    pub async fn attempt(&mut self, plan: Plan) -> bool {
+    pub async fn attempt(&mut self, plan: Plan) -> Result<(), String> {
         let number = self.number();
         let answer = self.caller.attempt(number, &plan).await;
         match &answer {
@@ -150,17 +165,18 @@ impl Writer {
                 for (part, version) in plan.parts.iter().zip(versions) {
                     self.versions.insert(part.stream, *version);
                 }
+                self.known = Some((plan.batch, plan.events() - 1));
             }
             Answer::Conflict { stream, actual } => {
                 self.versions.insert(*stream, *actual);
             }
-            Answer::NotTaken(_) | Answer::Unknown(_) => {}
+            Answer::Duplicate | Answer::NotTaken(_) | Answer::Unknown(_) => {}
         }
         self.past.push_back(plan);
         if self.past.len() > 16 {
             self.past.pop_front();
         }
-        !matches!(answer, Answer::NotTaken(_))
+        is_taken(answer)
     }
 
     fn number(&mut self) -> u64 {
@@ -183,6 +199,7 @@ impl Writer {
         Plan {
             batch: self.number(),
             parts,
+            stolen: self.known.filter(|_| self.dice.percent(3)),
         }
     }
 
