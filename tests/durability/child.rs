@@ -83,6 +83,7 @@ fn child() {
         }));
 }
 
+/// `told` returns with the next line on the standard input, or with its end.
 async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) {
     report(Report::Opening);
     let store = Store::connect(&url(&job.file)).await.expect("a store");
@@ -93,8 +94,14 @@ async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) 
         job,
     };
     match crew.job.task.clone() {
-        Task::Append { again } => crew.append(again).await,
-        Task::Close { after } => crew.close(after).await,
+        Task::Append { again } => {
+            end_with_the_parent(told);
+            crew.append(again).await;
+        }
+        Task::Close { after } => {
+            end_with_the_parent(told);
+            crew.close(after).await;
+        }
         Task::Race { milliseconds } => {
             let Crew {
                 store, report, job, ..
@@ -109,6 +116,14 @@ async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) 
             store.close().await.expect("it closes");
         }
     }
+}
+
+/// A parent that failed kills nobody, but what it tells its child comes to an end.
+fn end_with_the_parent(told: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        told();
+        std::process::exit(1);
+    });
 }
 
 /// All that works in a child that is going to be killed.

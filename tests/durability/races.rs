@@ -88,7 +88,7 @@ pub async fn take_part(
 /// Races in rounds, each with a history and a log of its own, until the time is over.
 fn races(name: &str, mut race: impl FnMut(u64, u64) -> (History, Log)) {
     /// What the oracle holds in memory at once.
-    const LONGEST: u64 = 10_000;
+    const LONGEST: u64 = 30_000;
     let seed = crate::seed();
     let mut dice = Dice::new(seed);
     let mut left = crate::setting("RECOUNT_RACE_SECONDS").unwrap_or(5) * 1000;
