@@ -16,7 +16,7 @@ use crate::child::{Job, Task, Worker, url};
 use crate::dice::Dice;
 use crate::domain::{Account, Accounts, Fold, account_id, event, is_account, stream};
 use crate::history::{Answer, History, Plan, Report};
-use crate::oracle::{Checked, Fault, Log, check};
+use crate::oracle::{Fault, Log, check};
 use crate::readers::read_on;
 
 /// How many deaths a file sees before it is checked as a whole and another takes its place.
@@ -245,14 +245,11 @@ impl Scene {
         assert_eq!(integrity(&self.file()), "ok");
         let (deaths, untold, events) = (self.deaths, self.untold, log.entries().len());
         println!("{deaths} deaths, {events} events, {untold} batches unheard of, {checked:?}");
-        // Else too little was at stake.
-        let Checked {
-            stored,
-            repeated,
-            unknown,
-            ..
-        } = checked;
-        assert!(stored > deaths && repeated > 0 && unknown > 0 && untold > 0);
+        // Else too little was at stake; of a few deaths nothing can be said.
+        if deaths >= 100 {
+            assert!(checked.stored > deaths && checked.repeated > 0);
+            assert!(checked.unknown > 0 && untold > 0);
+        }
     }
 }
 

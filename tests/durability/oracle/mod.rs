@@ -7,211 +7,17 @@
 //! then all calls can be put in one order that agrees with the log and with real time: the history is linearizable. Else
 //! it is not.
 
+mod fault;
+mod log;
+mod moments;
+
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::is_account;
-use crate::history::{Answer, Attempt, Entry, History, Look, Plan, Scope, Sight, Stamp};
+pub use fault::{Fault, Who};
+pub use log::Log;
+use moments::Moments;
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    #[error("position {position} follows {before}")]
-    PositionsFall { before: u64, position: u64 },
-    #[error("stream {stream} has version {found} at position {position}, not {expected}")]
-    Hole {
-        stream: u32,
-        position: u64,
-        expected: u64,
-        found: u64,
-    },
-    #[error("event {index} of batch {batch:#x} is stored twice, the second time at {position}")]
-    Doubled {
-        batch: u64,
-        index: u64,
-        position: u64,
-    },
-    #[error("{0}")]
-    Altered(String),
-    #[error("position {position} holds an event of batch {batch:#x}, which nobody appended")]
-    Stray { batch: u64, position: u64 },
-    #[error("of batch {batch:#x}, {found} of {of} events are stored")]
-    Torn { batch: u64, found: u64, of: u64 },
-    #[error("the events of batch {batch:#x} do not stand together, in order, in their streams")]
-    Misplaced { batch: u64 },
-    #[error(
-        "batches {one:#x} and {two:#x} both were told that version {version} of stream {stream} is theirs"
-    )]
-    TwoWinners {
-        one: u64,
-        two: u64,
-        stream: u32,
-        version: u64,
-    },
-    #[error("batch {batch:#x} was acknowledged and is not stored")]
-    Lost { batch: u64 },
-    #[error("batch {batch:#x} was acknowledged at another place than it is stored")]
-    WrongPlace { batch: u64 },
-    #[error("batch {batch:#x} was acknowledged as new twice")]
-    AppliedTwice { batch: u64 },
-    #[error("batch {batch:#x} was called a repetition, but nobody had appended it before")]
-    NeverApplied { batch: u64 },
-    #[error("batch {batch:#x} was stored and met a conflict when it was tried again")]
-    NotRecognised { batch: u64 },
-    #[error("batch {batch:#x} has the id of another batch's event, and was not refused for it")]
-    StolenIdMistaken { batch: u64 },
-    #[error("batch {batch:#x} was refused as another batch's duplicate, which it is not")]
-    TakenForAnother { batch: u64 },
-    #[error("batch {batch:#x} was refused and is stored")]
-    RefusedButStored { batch: u64 },
-    #[error("batch {batch:#x} is stored though stream {stream} was at version {version}")]
-    ConditionBroken {
-        batch: u64,
-        stream: u32,
-        version: u64,
-    },
-    #[error(
-        "batch {batch:#x} was refused though its condition on stream {stream} holds at version {version}"
-    )]
-    RefusedWithoutCause {
-        batch: u64,
-        stream: u32,
-        version: u64,
-    },
-    #[error("{who} was told of stream {stream} at version {version}, which never was")]
-    NeverWas { who: Who, stream: u32, version: u64 },
-    #[error("{who} saw position {position}, which holds nothing or something else")]
-    Phantom { who: Who, position: u64 },
-    #[error("{who} read past position {position} and was not shown it")]
-    Missed { who: Who, position: u64 },
-    #[error("{who} went on after {after}, but was at {at}")]
-    LostItsPlace { who: Who, at: u64, after: u64 },
-    #[error("{who} ended at {at}, the log at {end}")]
-    EndedEarly { who: Who, at: u64, end: u64 },
-    #[error("{who} saw a part of batch {batch:#x}")]
-    HalfSeen { who: Who, batch: u64 },
-    #[error(
-        "position {position} cannot have been committed before {early} answered, since it was not when {late} began"
-    )]
-    Reordered {
-        position: u64,
-        early: Who,
-        late: Who,
-    },
-}
-
-/// Who saw something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    Attempt(u64),
-    Reader(u64),
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Attempt(number) => write!(f, "attempt {number:#x}"),
-            Self::Reader(number) => write!(f, "reader {number:#x}"),
-        }
-    }
-}
-
-/// The log as it was read, in order.
-#[derive(Debug, Default)]
-pub struct Log {
-    entries: Vec<Entry>,
-    by_id: HashMap<(u64, u64), usize>,
-    streams: HashMap<u32, Vec<usize>>,
-    categories: [Vec<usize>; 2],
-}
-
-impl Log {
-    /// Takes the next event: positions rise, versions leave no hole, ids are new.
-    pub fn push(&mut self, entry: Entry) -> Result<(), Fault> {
-        let Entry {
-            position,
-            stream,
-            version,
-            batch,
-            index,
-        } = entry;
-        let before = self.end();
-        if position <= before {
-            return Err(Fault::PositionsFall { before, position });
-        }
-        let place = self.entries.len();
-        if self.by_id.insert((batch, index), place).is_some() {
-            return Err(Fault::Doubled {
-                batch,
-                index,
-                position,
-            });
-        }
-        let versions = self.streams.entry(stream).or_default();
-        let expected = versions.len() as u64 + 1;
-        if version != expected {
-            return Err(Fault::Hole {
-                stream,
-                position,
-                expected,
-                found: version,
-            });
-        }
-        versions.push(place);
-        self.categories[usize::from(is_account(stream))].push(place);
-        self.entries.push(entry);
-        Ok(())
-    }
-
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// The last position.
-    pub fn end(&self) -> u64 {
-        self.entries.last().map_or(0, |entry| entry.position)
-    }
-
-    /// The numbers of all streams.
-    pub fn streams(&self) -> Vec<u32> {
-        let mut streams: Vec<_> = self.streams.keys().copied().collect();
-        streams.sort_unstable();
-        streams
-    }
-
-    pub fn stream(&self, stream: u32) -> impl Iterator<Item = &Entry> {
-        self.versions(stream)
-            .iter()
-            .map(|place| &self.entries[*place])
-    }
-
-    /// Where the versions of a stream stand in `entries`.
-    fn versions(&self, stream: u32) -> &[usize] {
-        self.streams.get(&stream).map_or(&[], Vec::as_slice)
-    }
-
-    /// The entries of a scope with positions above `after` and up to `to`, and the one that follows, as places.
-    fn within(&self, scope: Scope, after: u64, to: u64) -> (Vec<usize>, Option<usize>) {
-        let below = |position| {
-            self.entries
-                .partition_point(|entry| entry.position <= position)
-        };
-        let (from, end) = (below(after), below(to).max(below(after)));
-        let places = match scope {
-            Scope::All => {
-                return (
-                    (from..end).collect(),
-                    (end < self.entries.len()).then_some(end),
-                );
-            }
-            Scope::Category { accounts } => &self.categories[usize::from(accounts)][..],
-            Scope::Stream(stream) => self.versions(stream),
-        };
-        let (from, end) = (
-            places.partition_point(|place| *place < from),
-            places.partition_point(|place| *place < end),
-        );
-        (places[from..end].to_vec(), places.get(end).copied())
-    }
-}
+use crate::history::{Answer, Attempt, Entry, History, Look, Plan, Scope, Sight};
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -247,7 +53,7 @@ pub fn check(history: &History, log: &Log, from: usize) -> Result<Checked, Fault
             Some((_, Answer::NotTaken(_))) => {}
         }
     }
-    for entry in &log.entries[from.min(log.entries.len())..] {
+    for entry in &log.entries()[from.min(log.entries().len())..] {
         if !batches.contains_key(&entry.batch) {
             return Err(Fault::Stray {
                 batch: entry.batch,
@@ -308,7 +114,7 @@ fn find(plan: &Plan, log: &Log) -> Result<Option<usize>, Fault> {
     let batch = plan.batch;
     let of = plan.events();
     let places: Vec<_> = (0..of)
-        .filter_map(|index| log.by_id.get(&(batch, index)).copied())
+        .filter_map(|index| log.place(batch, index))
         .collect();
     let found = places.len() as u64;
     if found == 0 {
@@ -323,7 +129,7 @@ fn find(plan: &Plan, log: &Log) -> Result<Option<usize>, Fault> {
         .flat_map(|part| (0..part.events).map(|_| part.stream));
     let first = places[0];
     for (index, stream) in streams.enumerate() {
-        if places[index] != first + index || log.entries[places[index]].stream != stream {
+        if places[index] != first + index || log.entries()[places[index]].stream != stream {
             return Err(Fault::Misplaced { batch });
         }
     }
@@ -341,7 +147,7 @@ fn judge(
     let batch = plan.batch;
     let mut may_be_stored = false;
     let mut applied: Option<&Attempt> = None;
-    let mut latest: Option<(Stamp, Who)> = None;
+    let mut told = false;
     for attempt in attempts {
         match &attempt.answer {
             Some((_, Answer::Stored { .. } | Answer::Conflict { .. })) if plan.stolen.is_some() => {
@@ -366,15 +172,15 @@ fn judge(
                 if !repeated && applied.replace(attempt).is_some() {
                     return Err(Fault::AppliedTwice { batch });
                 }
-                let answered = (*at, Who::Attempt(attempt.number));
-                latest = Some(latest.map_or(answered, |latest| latest.min_by_stamp(answered)));
+                moments.not_after(place, *at, Who::Attempt(attempt.number));
+                told = true;
             }
             Some((_, Answer::Conflict { .. } | Answer::Duplicate | Answer::NotTaken(_))) => {}
         }
     }
     if let Some(first) = place {
         if applied.is_none() && !may_be_stored {
-            return Err(if latest.is_some() {
+            return Err(if told {
                 Fault::NeverApplied { batch }
             } else {
                 Fault::RefusedButStored { batch }
@@ -386,9 +192,6 @@ fn judge(
             .or_else(|| attempts.iter().copied().min_by_key(|attempt| attempt.begun))
             .expect("an attempt");
         moments.not_before(first, earliest.begun, Who::Attempt(earliest.number));
-        if let Some((at, who)) = latest {
-            moments.not_after(first, at, who);
-        }
     }
     for attempt in attempts {
         if let Some((at, Answer::Conflict { stream, actual })) = &attempt.answer {
@@ -436,7 +239,7 @@ fn stands_where_told(
     for (part, version) in plan.parts.iter().zip(versions) {
         if part.events > 0 {
             end += usize::try_from(part.events).expect("a count");
-            if log.entries[end - 1].version != *version {
+            if log.entries()[end - 1].version != *version {
                 return wrong;
             }
         } else if !repeated && version_before(log, part.stream, first) != *version {
@@ -444,7 +247,7 @@ fn stands_where_told(
             return wrong;
         }
     }
-    if log.entries[end - 1].position == position {
+    if log.entries()[end - 1].position == position {
         Ok(())
     } else {
         wrong
@@ -519,7 +322,7 @@ fn follow(looks: &[Look], log: &Log) -> Result<(), Fault> {
             return Err(Fault::EndedEarly {
                 who: Who::Reader(reader),
                 at,
-                end: log.entries[*end].position,
+                end: log.entries()[*end].position,
             });
         }
     }
@@ -582,7 +385,7 @@ fn same<'a>(
     log: &Log,
     who: Who,
 ) -> Result<(), Fault> {
-    let mut there = places.iter().map(|place| &log.entries[*place]).peekable();
+    let mut there = places.iter().map(|place| &log.entries()[*place]).peekable();
     for entry in seen {
         let position = entry.position;
         match there.next() {
@@ -602,110 +405,4 @@ fn same<'a>(
             position: stored.position,
         })
     })
-}
-
-/// What is known of when each commit was. A batch is one moment: that of its first place.
-struct Moments<'a> {
-    log: &'a Log,
-    not_before: Vec<Option<(Stamp, Who)>>,
-    not_after: Vec<Option<(Stamp, Who)>>,
-}
-
-impl<'a> Moments<'a> {
-    fn new(log: &'a Log) -> Self {
-        Self {
-            log,
-            not_before: vec![None; log.entries.len()],
-            not_after: vec![None; log.entries.len()],
-        }
-    }
-
-    /// The first place of the batch that stands at this one.
-    fn batch(&self, place: usize) -> usize {
-        let entry = self.log.entries[place];
-        place - usize::try_from(entry.index).expect("an index")
-    }
-
-    fn not_before(&mut self, place: usize, stamp: Stamp, who: Who) {
-        let place = self.batch(place);
-        let bound = &mut self.not_before[place];
-        *bound = Some(bound.map_or((stamp, who), |bound| bound.max_by_stamp((stamp, who))));
-    }
-
-    fn not_after(&mut self, place: usize, stamp: Stamp, who: Who) {
-        let place = self.batch(place);
-        let bound = &mut self.not_after[place];
-        *bound = Some(bound.map_or((stamp, who), |bound| bound.min_by_stamp((stamp, who))));
-    }
-
-    /// At some moment of a call, all up to one place was committed, and nothing from another on.
-    fn observed(
-        &mut self,
-        seen: Option<usize>,
-        unseen: Option<usize>,
-        (begun, ended): (Stamp, Stamp),
-        who: Who,
-    ) -> Result<(), Fault> {
-        if let (Some(seen), Some(unseen)) = (seen, unseen)
-            && self.batch(unseen) <= self.batch(seen)
-        {
-            return Err(Fault::HalfSeen {
-                who,
-                batch: self.log.entries[unseen].batch,
-            });
-        }
-        if let Some(seen) = seen {
-            self.not_after(seen, ended, who);
-        }
-        if let Some(unseen) = unseen {
-            self.not_before(unseen, begun, who);
-        }
-        Ok(())
-    }
-
-    /// Whether there is a moment for each commit.
-    fn rise(&self) -> Result<(), Fault> {
-        // From the end, the lowest bound from above so far.
-        let mut ceilings = self.not_after.clone();
-        let mut ceiling: Option<(Stamp, Who)> = None;
-        for bound in ceilings.iter_mut().rev() {
-            ceiling = match (ceiling, *bound) {
-                (Some(one), Some(other)) => Some(one.min_by_stamp(other)),
-                (one, other) => one.or(other),
-            };
-            *bound = ceiling;
-        }
-        let mut floor: Option<(Stamp, Who)> = None;
-        for (place, ceiling) in ceilings.into_iter().enumerate() {
-            floor = match (floor, self.not_before[place]) {
-                (Some(one), Some(other)) => Some(one.max_by_stamp(other)),
-                (one, other) => one.or(other),
-            };
-            if let (Some((late, begun)), Some((early, answered))) = (floor, ceiling)
-                && late > early
-            {
-                return Err(Fault::Reordered {
-                    position: self.log.entries[place].position,
-                    early: answered,
-                    late: begun,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-trait Bound {
-    fn min_by_stamp(self, other: Self) -> Self;
-    fn max_by_stamp(self, other: Self) -> Self;
-}
-
-impl Bound for (Stamp, Who) {
-    fn min_by_stamp(self, other: Self) -> Self {
-        if other.0 < self.0 { other } else { self }
-    }
-
-    fn max_by_stamp(self, other: Self) -> Self {
-        if other.0 > self.0 { other } else { self }
-    }
 }
