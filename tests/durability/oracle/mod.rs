@@ -17,7 +17,7 @@ pub use fault::{Fault, Who};
 pub use log::Log;
 use moments::Moments;
 
-use crate::history::{Answer, Attempt, Entry, History, Look, Plan, Scope, Sight};
+use crate::history::{Answer, Attempt, Entry, History, Look, Plan, Scope, Sight, Stamp};
 
 /// What was checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -194,32 +194,41 @@ fn judge(
         moments.not_before(first, earliest.begun, Who::Attempt(earliest.number));
     }
     for attempt in attempts {
-        if let Some((at, Answer::Conflict { stream, actual })) = &attempt.answer {
-            let who = Who::Attempt(attempt.number);
-            let held = plan
-                .parts
-                .iter()
-                .any(|part| part.stream == *stream && !part.condition.holds(*actual));
-            if !held {
-                return Err(Fault::RefusedWithoutCause {
-                    batch,
-                    stream: *stream,
-                    version: *actual,
-                });
-            }
-            let (seen, unseen) = version_places(log, *stream, *actual, who)?;
-            // It was not stored yet either, or it would have been recognised.
-            if seen.is_some() && place.is_some() && seen >= place {
-                return Err(Fault::NotRecognised { batch });
-            }
-            let unseen = match (unseen, place) {
-                (Some(next), Some(place)) => Some(next.min(place)),
-                (one, other) => one.or(other),
-            };
-            moments.observed(seen, unseen, (attempt.begun, *at), who)?;
+        if let Some((at, Answer::Conflict { stream, actual })) = attempt.answer {
+            refused_for_cause(attempt, at, (stream, actual), place, log, moments)?;
         }
     }
     Ok(())
+}
+
+/// A conflict tells of a version that the stream had during the call, and that the condition did not allow.
+fn refused_for_cause(
+    attempt: &Attempt,
+    answered: Stamp,
+    (stream, version): (u32, u64),
+    place: Option<usize>,
+    log: &Log,
+    moments: &mut Moments<'_>,
+) -> Result<(), Fault> {
+    let (batch, who) = (attempt.plan.batch, Who::Attempt(attempt.number));
+    let mut parts = attempt.plan.parts.iter();
+    if !parts.any(|part| part.stream == stream && !part.condition.holds(version)) {
+        return Err(Fault::RefusedWithoutCause {
+            batch,
+            stream,
+            version,
+        });
+    }
+    let (seen, unseen) = version_places(log, stream, version, who)?;
+    // If another attempt stored the batch, it was not stored yet, or it would have been recognised.
+    if seen.is_some() && place.is_some() && seen >= place {
+        return Err(Fault::NotRecognised { batch });
+    }
+    let unseen = match (unseen, place) {
+        (Some(next), Some(place)) => Some(next.min(place)),
+        (one, other) => one.or(other),
+    };
+    moments.observed(seen, unseen, (attempt.begun, answered), who)
 }
 
 /// What an answer says of a batch is what the log says.
