@@ -1,8 +1,6 @@
-//! What only a file can do: outlive its process, be shared, be damaged, be something else.
+//! What only a file can do: be opened again, be shared, be damaged, be something else.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use recount::log::{AppendError, Expected, NewEvent, Query, ReadError, StreamId};
 use recount::prelude::*;
@@ -467,132 +465,6 @@ async fn a_next_that_was_not_waited_for_repeats_nothing() {
     assert_eq!(read, (1..=200).collect::<Vec<_>>());
 }
 
-/// What the children of these tests do; without the variable it is no test.
-#[test]
-fn child() {
-    let Ok(path) = std::env::var("RECOUNT_TEST_FILE") else {
-        return;
-    };
-    let writer = std::env::var("RECOUNT_TEST_WRITER").unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let store = open(Path::new(&path)).await;
-        let writers: Vec<_> = (0..8)
-            .map(|number| {
-                let (store, writer) = (store.clone(), writer.clone());
-                tokio::spawn(async move {
-                    let stream = stream(&format!("{writer}-{number}"));
-                    for version in 0.. {
-                        let count = 1 + version % 3;
-                        let at = store.version(&stream).await.unwrap();
-                        let appended = store
-                            .append(&stream, Expected::Version(at), events(count))
-                            .await
-                            .unwrap();
-                        // One line for each append that was acknowledged; the parent reads it from the pipe.
-                        println!("ack {} {}", stream.id(), appended.version());
-                    }
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.await.unwrap();
-        }
-    });
-}
-
-/// This test's own program, as another process that appends until it is killed.
-fn spawn(path: &Path, writer: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture"])
-        .env("RECOUNT_TEST_FILE", path)
-        .env("RECOUNT_TEST_WRITER", writer)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// Reads acknowledged appends until there were this many, kills the child, and returns the last version of each stream.
-fn acknowledged(mut child: Child, appends: usize) -> std::collections::HashMap<String, u64> {
-    let mut last = std::collections::HashMap::new();
-    let mut count = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        let mut words = line
-            .split(' ')
-            .skip_while(|word| !word.ends_with("ack"))
-            .skip(1);
-        let (Some(stream), Some(version)) = (words.next(), words.next()) else {
-            continue;
-        };
-        last.insert(stream.to_owned(), version.parse().unwrap());
-        count += 1;
-        if count == appends {
-            child.kill().unwrap();
-        }
-    }
-    child.wait().unwrap();
-    assert!(count >= appends, "{count}");
-    last
-}
-
-/// Every stream of the file, checked for holes, with the version of its last event.
-async fn checked(path: &Path) -> std::collections::HashMap<String, u64> {
-    let store = open(path).await;
-    let mut versions = std::collections::HashMap::new();
-    let mut last = Position::START;
-    for event in store.read(Query::all()).collect().await.unwrap() {
-        assert!(event.position > last);
-        last = event.position;
-        let version = versions.entry(event.stream.id().to_owned()).or_insert(0);
-        assert_eq!(event.version.0, *version + 1);
-        *version += 1;
-    }
-    store.close().await.unwrap();
-    let verdict: String = shell(path)
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(verdict, "ok");
-    versions
-}
-
-#[tokio::test]
-async fn every_acknowledged_append_survives_the_death_of_its_process() {
-    let (_folder, path) = file();
-    for round in 0..8 {
-        let last = acknowledged(spawn(&path, "w"), 40 + round * 17);
-        let stored = checked(&path).await;
-        for (stream, version) in last {
-            assert!(
-                stored[&stream] >= version,
-                "round {round}: {stream} lost {version}, has {}",
-                stored[&stream]
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn two_processes_write_to_one_file_and_neither_starves() {
-    let (_folder, path) = file();
-    let children = [spawn(&path, "one"), spawn(&path, "two")];
-    let readers = children.map(|child| std::thread::spawn(move || acknowledged(child, 300)));
-    let mut acknowledged = std::collections::HashMap::new();
-    for reader in readers {
-        acknowledged.extend(reader.join().unwrap());
-    }
-    let stored = checked(&path).await;
-    assert_eq!(acknowledged.len(), 16);
-    for (stream, version) in acknowledged {
-        assert!(stored[&stream] >= version);
-    }
-}
-
 #[tokio::test]
 async fn a_new_file_may_be_opened_by_many_at_once() {
     let (_folder, path) = file();
@@ -611,7 +483,8 @@ async fn a_new_file_may_be_opened_by_many_at_once() {
     for opened in opened {
         opened.await.unwrap();
     }
-    assert_eq!(checked(&path).await.len(), 8);
+    let stats = open(&path).await.stats().await.unwrap();
+    assert_eq!((stats.streams, stats.events), (8, 8));
 }
 
 #[tokio::test]
