@@ -149,6 +149,7 @@ impl Log {
         }
         let first = self.events.len();
         let mut streams = Vec::with_capacity(batch.parts().len());
+        let tenant = batch.tenant().cloned();
         for part in batch.into_parts() {
             for event in part.events {
                 self.push(&part.stream, event, first);
@@ -159,11 +160,22 @@ impl Log {
                 version,
             });
         }
+        let wrote = self.events.len() > first;
         Ok(Appended {
-            position: Position(self.events.len() as u64),
+            // Without events, nothing is told of those that the tenant cannot see.
+            position: self.head(if wrote { None } else { tenant.as_ref() }),
             streams,
             repeated: false,
         })
+    }
+
+    /// The position of the last event that a tenant, or who is bound to none, may see.
+    fn head(&self, tenant: Option<&TenantId>) -> Position {
+        let last = self
+            .events
+            .iter()
+            .rposition(|stored| tenant.is_none() || stored.stream.tenant() == tenant);
+        last.map_or(Position::START, |index| Position(index as u64 + 1))
     }
 
     fn push(&mut self, stream: &StreamId, event: NewEvent, batch: usize) {
@@ -337,14 +349,7 @@ impl Backend for MemoryBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
-        let log = self.reading();
-        let last = log
-            .events
-            .iter()
-            .rposition(|stored| tenant.is_none() || stored.stream.tenant() == tenant);
-        ready(Ok(
-            last.map_or(Position::START, |index| Position(index as u64 + 1))
-        ))
+        ready(Ok(self.reading().head(tenant)))
     }
 
     fn stats<'a>(
