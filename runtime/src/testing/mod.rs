@@ -4,3 +4,7 @@
 //! [dev-dependencies]
 //! recount = { version = "0.1", features = ["testing"] }
 //! ```
+
+pub mod contract;
+
+pub use crate::store_contract;
