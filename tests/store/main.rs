@@ -1,5 +1,8 @@
 //! The stores of this crate keep the contract, and the contract finds out those that do not.
 
+mod broken;
+mod found_out;
+
 mod memory {
     use recount::Store;
 

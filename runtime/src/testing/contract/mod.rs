@@ -23,7 +23,7 @@ pub mod tenants;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -154,11 +154,22 @@ groups! {
 pub type Case = fn(Store) -> BoxFuture<'static, ()>;
 
 /// How long a case may take before its store is said to hang: far longer than the slowest one does.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Runs a case on a store of its own: what each generated test does.
 #[doc(hidden)]
 pub fn run<S: Subject, F: Future<Output = S>>(
+    name: &str,
+    make: impl FnOnce() -> F + Send + 'static,
+    case: Case,
+) {
+    run_within(PATIENCE, name, make, case);
+}
+
+/// As [`run`], for tests of the contract itself, which know how long to wait.
+#[doc(hidden)]
+pub fn run_within<S: Subject, F: Future<Output = S>>(
+    patience: Duration,
     name: &str,
     make: impl FnOnce() -> F + Send + 'static,
     case: Case,
@@ -184,13 +195,13 @@ pub fn run<S: Subject, F: Future<Output = S>>(
         .name(name.to_owned())
         .spawn(work)
         .expect("a thread for the case");
-    match outcome.recv_timeout(PATIENCE) {
+    match outcome.recv_timeout(patience) {
         Ok(Ok(())) => {}
         Ok(Err(panic)) => resume_unwind(panic),
-        Err(_) => panic!(
-            "the store hangs: {name} has no answer after {} seconds",
-            PATIENCE.as_secs()
-        ),
+        Err(RecvTimeoutError::Timeout) => {
+            panic!("the store hangs: no answer to {name} in {patience:?}")
+        }
+        Err(RecvTimeoutError::Disconnected) => panic!("the thread of {name} ended without a word"),
     }
 }
 
