@@ -2,11 +2,12 @@
 
 mod broken;
 mod found_out;
+mod handle;
 
 mod memory {
     use recount::Store;
 
-    async fn empty() -> Store {
+    pub async fn empty() -> Store {
         Store::connect("memory:").await.unwrap()
     }
 
@@ -16,7 +17,7 @@ mod memory {
 mod sqlite {
     use recount::Store;
 
-    async fn empty() -> (Store, tempfile::TempDir) {
+    pub async fn empty() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("log.db").display());
         (Store::connect(&url).await.unwrap(), folder)
