@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use chrono::SubsecRound;
 use recount::log::{
-    AppendError, Appended, Batch, Direction, EventId, Expected, Kind, Page, Position, Query,
-    ReadError, Row, Stats, StreamAppend, StreamId, TenantId, Version,
+    AppendError, Appended, Batch, Direction, EventId, Expected, Kind, NewEvent, Page, Position,
+    Query, ReadError, Row, Stats, StreamAppend, StreamId, TenantId, Version,
 };
 use recount::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, MemoryBackend, ProjectionKey,
@@ -20,10 +20,9 @@ pub enum Fault {
     None,
     NeverAnswers,
     IgnoresExpectations,
-    IgnoresChecksOfOtherStreams,
     ChecksEachPartByItself,
     ChecksAndWritesLater,
-    SkipsAppendsWithoutEvents,
+    SkipsPartsWithoutEvents,
     WritesPartByPart,
     WritesEventByEvent,
     KeepsSomeOfWhatItRefuses,
@@ -97,13 +96,6 @@ impl Broken {
         }
     }
 
-    fn unavailable(&self) -> AppendError {
-        AppendError::Unavailable {
-            store: self.url().to_owned(),
-            source: BackendError::new("it does not feel like it"),
-        }
-    }
-
     /// The stream that it takes this one for.
     fn stream(&self, stream: &StreamId) -> StreamId {
         let (category, id) = (stream.category().as_str(), stream.id());
@@ -120,7 +112,12 @@ impl Broken {
     fn change(&self, part: &mut StreamAppend) {
         part.stream = self.stream(&part.stream);
         match self.fault {
-            Fault::IgnoresExpectations => part.expected = Expected::Any,
+            Fault::IgnoresExpectations
+            | Fault::ChecksEachPartByItself
+            | Fault::ChecksAndWritesLater => part.expected = Expected::Any,
+            Fault::SkipsPartsWithoutEvents if part.events.is_empty() => {
+                part.expected = Expected::Any;
+            }
             Fault::LosesTheLastEvent if part.events.len() > 1 => drop(part.events.pop()),
             Fault::LosesWhatIsBeyondAThousand => part.events.truncate(1000),
             _ => {}
@@ -135,213 +132,175 @@ impl Broken {
         }
     }
 
+    /// Whether it will have nothing to do with a batch.
+    fn refuses(&self, batch: &Batch) -> bool {
+        let mut events = batch.events().map(|(_, event)| event);
+        let (known, refused) = (self.ids.lock().unwrap(), self.refused.lock().unwrap());
+        match self.fault {
+            Fault::NeedsStreamsInOrder => !batch
+                .parts()
+                .is_sorted_by(|one, next| one.stream <= next.stream),
+            Fault::RefusesIdsThatDoNotRise => !events.is_sorted_by(|one, next| one.id < next.id),
+            Fault::RefusesLargePayloads => events.any(|event| event.payload.len() > 1 << 20),
+            Fault::IsPoisonedByARefusal => self.flag.load(Ordering::Relaxed),
+            Fault::RemembersRefusedIds => events.any(|event| refused.contains(&event.id)),
+            Fault::IdsAreUniqueInAllTenants => events.any(|event| {
+                let holder = known.get(&event.id);
+                holder.is_some_and(|(_, tenant)| tenant.as_ref() != batch.tenant())
+            }),
+            _ => false,
+        }
+    }
+
     /// The first condition that does not hold, as one who looks only at what is stored finds it.
-    async fn conflict(&self, batch: &Batch) -> Option<AppendError> {
+    async fn check(&self, batch: &Batch) -> Result<(), AppendError> {
         for part in batch.parts() {
             let actual = self.kept.version(&part.stream).await.unwrap();
             if !part.expected.holds(actual) {
-                return Some(AppendError::Conflict {
+                return Err(AppendError::Conflict {
                     stream: part.stream.clone(),
                     expected: part.expected,
                     actual,
                 });
             }
         }
-        None
+        Ok(())
     }
 
-    async fn append_part_by_part(&self, parts: Vec<StreamAppend>) -> Result<Appended, AppendError> {
-        let mut all: Option<Appended> = None;
+    async fn append_one_by_one(&self, parts: Vec<StreamAppend>) -> Result<Appended, AppendError> {
+        let mut all = self.kept.append(Batch::new()).await?;
         for part in parts {
-            let mut appended = self.kept.append(batch(vec![part])).await?;
-            if let Some(all) = &mut all {
-                all.position = appended.position;
-                all.streams.append(&mut appended.streams);
-            } else {
-                all = Some(appended);
-            }
+            let mut appended = self.kept.append(batch([part])).await?;
+            all.position = appended.position;
+            all.streams.append(&mut appended.streams);
             tokio::task::yield_now().await;
         }
-        match all {
-            Some(appended) => Ok(appended),
-            None => self.kept.append(Batch::new()).await,
-        }
+        Ok(all)
     }
 
     async fn append_with_fault(&self, given: Batch) -> Result<Appended, AppendError> {
+        if self.refuses(&given) {
+            return Err(AppendError::Unavailable {
+                store: self.url().to_owned(),
+                source: BackendError::new("it does not feel like it"),
+            });
+        }
         let mut parts = given.parts().to_vec();
-        let ids: Vec<EventId> = given.events().map(|(_, event)| event.id).collect();
+        for part in &mut parts {
+            self.change(part);
+        }
         match self.fault {
-            Fault::SkipsAppendsWithoutEvents | Fault::IgnoresChecksOfOtherStreams => {
-                for part in &mut parts {
-                    if part.events.is_empty() {
-                        part.expected = Expected::Any;
-                    }
-                }
-            }
             Fault::NeverAnswers => return std::future::pending().await,
-            Fault::WritesPartByPart => return self.append_part_by_part(parts).await,
-            Fault::WritesEventByEvent => {
-                if let Some(conflict) = self.conflict(&given).await {
-                    return Err(conflict);
-                }
-                let single = |part: &StreamAppend| {
-                    let (stream, expected) = (part.stream.clone(), Expected::Any);
-                    part.events
-                        .clone()
-                        .into_iter()
-                        .map(move |event| StreamAppend {
-                            stream: stream.clone(),
-                            expected,
-                            events: vec![event],
-                        })
-                };
-                return self
-                    .append_part_by_part(parts.iter().flat_map(single).collect())
-                    .await;
-            }
-            Fault::ChecksEachPartByItself | Fault::ChecksAndWritesLater => {
-                if let Some(conflict) = self.conflict(&given).await {
-                    return Err(conflict);
-                }
-                if self.fault == Fault::ChecksAndWritesLater {
-                    for _ in 0..20 {
-                        tokio::task::yield_now().await;
-                    }
-                }
-                parts
-                    .iter_mut()
-                    .for_each(|part| part.expected = Expected::Any);
-            }
-            Fault::AsksConditionsFirst => {
-                if let Some(conflict) = self.conflict(&given).await {
-                    return Err(conflict);
-                }
-            }
-            Fault::NeedsStreamsInOrder if !parts.is_sorted_by_key(|part| part.stream.clone()) => {
-                return Err(self.unavailable());
-            }
-            Fault::RefusesIdsThatDoNotRise if !ids.is_sorted() => return Err(self.unavailable()),
-            Fault::RefusesLargePayloads
-                if given
-                    .events()
-                    .any(|(_, event)| event.payload.len() > 1 << 20) =>
-            {
-                return Err(self.unavailable());
-            }
-            Fault::IsPoisonedByARefusal if self.flag.load(Ordering::Relaxed) => {
-                return Err(self.unavailable());
-            }
-            Fault::RemembersRefusedIds
-                if ids
-                    .iter()
-                    .any(|id| self.refused.lock().unwrap().contains(id)) =>
-            {
-                return Err(self.unavailable());
-            }
             Fault::ComparesNoContent => {
                 let known = self.ids.lock().unwrap();
-                if let Some((first, _)) = ids.iter().find_map(|id| known.get(id)) {
+                let first = given.events().find_map(|(_, event)| known.get(&event.id));
+                if let Some((first, _)) = first {
+                    let repeated = true;
                     return Ok(Appended {
-                        repeated: true,
+                        repeated,
                         ..first.clone()
                     });
                 }
             }
-            Fault::IdsAreUniqueInAllTenants => {
-                let known = self.ids.lock().unwrap();
-                let tenant = given.tenant().cloned();
-                if ids
-                    .iter()
-                    .any(|id| known.get(id).is_some_and(|(_, whose)| *whose != tenant))
-                {
-                    return Err(self.unavailable());
-                }
+            Fault::WritesPartByPart => return self.append_one_by_one(parts).await,
+            Fault::WritesEventByEvent => {
+                self.check(&given).await?;
+                let single = |(stream, event): (&StreamId, &NewEvent)| StreamAppend {
+                    stream: stream.clone(),
+                    expected: Expected::Any,
+                    events: vec![event.clone()],
+                };
+                return self
+                    .append_one_by_one(given.events().map(single).collect())
+                    .await;
             }
-            Fault::TellsTheWholeLogsHead if ids.is_empty() => {
-                let mut appended = self.kept.append(given).await?;
-                appended.position = self.kept.head(None).await.unwrap();
-                return Ok(appended);
+            Fault::AsksConditionsFirst | Fault::ChecksEachPartByItself => {
+                self.check(&given).await?;
+            }
+            Fault::ChecksAndWritesLater => {
+                self.check(&given).await?;
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
             }
             _ => {}
         }
-        parts.iter_mut().for_each(|part| self.change(part));
-        let changed = batch(parts);
-        // Only a batch as it was given still knows through whose handle it came.
-        let tenant = given.tenant().cloned();
-        let (first, given) = if changed.parts() == given.parts() {
-            (given.clone(), given)
+        // Only a batch that is as it was given still knows through whose handle it came.
+        let changed = if parts == given.parts() {
+            given.clone()
         } else {
-            (changed.clone(), changed)
+            batch(parts)
         };
-        let outcome = self.kept.append(given).await;
-        self.look_back(&first, &ids, outcome, tenant).await
+        match self.kept.append(changed).await {
+            Ok(appended) => Ok(self.answer(&given, appended).await),
+            Err(error) => Err(self.refusal(&given, error).await),
+        }
     }
 
-    /// What it makes of an outcome.
-    async fn look_back(
-        &self,
-        batch: &Batch,
-        ids: &[EventId],
-        outcome: Result<Appended, AppendError>,
-        tenant: Option<TenantId>,
-    ) -> Result<Appended, AppendError> {
-        match (self.fault, outcome) {
-            (fault, Err(error)) => {
-                self.flag.store(true, Ordering::Relaxed);
-                self.refused.lock().unwrap().extend(ids);
-                let stream = batch.parts()[0].stream.clone();
-                match (fault, error) {
-                    (Fault::KeepsSomeOfWhatItRefuses, error) => {
-                        let part = &batch.parts()[0];
-                        let events = part.events.first().cloned();
-                        let some = Batch::new().append(stream, Expected::Any, events);
-                        // What is known cannot be kept twice.
-                        drop(self.kept.append(some).await);
-                        Err(error)
-                    }
-                    (
-                        Fault::ConflictsWithoutTheVersion,
-                        AppendError::Conflict {
-                            stream, expected, ..
-                        },
-                    ) => Err(AppendError::Conflict {
-                        stream,
-                        expected,
-                        actual: Version::NONE,
-                    }),
-                    (
-                        Fault::TellsDuplicatesAsConflicts,
-                        AppendError::Duplicate {
-                            stream, version, ..
-                        },
-                    ) => Err(AppendError::Conflict {
-                        stream,
-                        expected: Expected::Any,
-                        actual: version,
-                    }),
-                    (_, error) => Err(error),
-                }
+    /// What it makes of a result.
+    async fn answer(&self, given: &Batch, mut appended: Appended) -> Appended {
+        let count = given.events().count() as u64;
+        match self.fault {
+            Fault::PositionOfTheFirstEvent if count > 0 => appended.position.0 -= count - 1,
+            Fault::TellsTheWholeLogsHead if count == 0 => {
+                appended.position = self.kept.head(None).await.unwrap();
             }
-            (Fault::PositionOfTheFirstEvent, Ok(mut appended)) => {
-                appended.position.0 -= (ids.len() as u64).saturating_sub(1);
-                Ok(appended)
-            }
-            (Fault::AnswersARetryWithTheLatest, Ok(mut appended)) if appended.repeated => {
+            Fault::AnswersARetryWithTheLatest if appended.repeated => {
                 for part in &mut appended.streams {
                     part.version = self.kept.version(&part.stream).await.unwrap();
                 }
-                Ok(appended)
             }
-            (_, Ok(appended)) => {
-                let mut known = self.ids.lock().unwrap();
-                for id in ids {
-                    known
-                        .entry(*id)
-                        .or_insert((appended.clone(), tenant.clone()));
+            _ => {}
+        }
+        let mut known = self.ids.lock().unwrap();
+        for (_, event) in given.events() {
+            let answer = (appended.clone(), given.tenant().cloned());
+            known.entry(event.id).or_insert(answer);
+        }
+        appended
+    }
+
+    /// What it makes of a refusal.
+    async fn refusal(&self, given: &Batch, error: AppendError) -> AppendError {
+        self.flag.store(true, Ordering::Relaxed);
+        let ids = given.events().map(|(_, event)| event.id);
+        self.refused.lock().unwrap().extend(ids);
+        match (self.fault, error) {
+            (Fault::KeepsSomeOfWhatItRefuses, error) => {
+                let mut some = given.parts()[0].clone();
+                some.expected = Expected::Any;
+                some.events.truncate(1);
+                // Refused as well when it is known.
+                drop(self.kept.append(batch([some])).await);
+                error
+            }
+            (
+                Fault::ConflictsWithoutTheVersion,
+                AppendError::Conflict {
+                    stream, expected, ..
+                },
+            ) => {
+                let actual = Version::NONE;
+                AppendError::Conflict {
+                    stream,
+                    expected,
+                    actual,
                 }
-                Ok(appended)
             }
+            (
+                Fault::TellsDuplicatesAsConflicts,
+                AppendError::Duplicate {
+                    stream, version, ..
+                },
+            ) => {
+                let (expected, actual) = (Expected::Any, version);
+                AppendError::Conflict {
+                    stream,
+                    expected,
+                    actual,
+                }
+            }
+            (_, error) => error,
         }
     }
 
@@ -352,7 +311,8 @@ impl Broken {
         match self.fault {
             Fault::ReadsAllTenants | Fault::IgnoresTenantsOfStreams => query.tenant = None,
             Fault::IgnoresVersions => {
-                (query.from_version, query.to_version) = (Version::NONE, None)
+                query.from_version = Version::NONE;
+                query.to_version = None;
             }
             Fault::AnswersFromAReplica => {
                 let stale = Position(head.0.saturating_sub(1));
@@ -388,7 +348,7 @@ impl Broken {
             match self.fault {
                 Fault::HolesInVersions if row.version.0 > 2 => row.version.0 += 1,
                 Fault::LeavesOutMoreThanContext if !query.with_context => {
-                    row.payload = b"null".to_vec()
+                    row.payload = b"null".to_vec();
                 }
                 _ => {}
             }
@@ -398,9 +358,11 @@ impl Broken {
     }
 }
 
-fn batch(parts: Vec<StreamAppend>) -> Batch {
+fn batch(parts: impl IntoIterator<Item = StreamAppend>) -> Batch {
     let mut batch = Batch::new();
-    parts.into_iter().for_each(|part| batch.push(part));
+    for part in parts {
+        batch.push(part);
+    }
     batch
 }
 
@@ -575,7 +537,7 @@ impl Backend for Broken {
         Box::pin(async move {
             match self.fault {
                 Fault::NormalisesJson => {
-                    checkpoint.state = checkpoint.state.map(|state| normalised(&state))
+                    checkpoint.state = checkpoint.state.map(|state| normalised(&state));
                 }
                 Fault::SavesAnyCheckpoint => {
                     let kept = self.kept.checkpoint(tenant, projection).await?;

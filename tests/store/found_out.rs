@@ -17,10 +17,6 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["each_expectation_holds_where_it_should_and_nowhere_else"],
     ),
     (
-        Fault::IgnoresChecksOfOtherStreams,
-        &["of_two_that_check_what_the_other_writes_one_is_refused"],
-    ),
-    (
         Fault::ChecksEachPartByItself,
         &[
             "a_conflict_in_a_later_part_names_its_stream_and_counts_the_parts_before",
@@ -32,8 +28,11 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["of_racing_writers_exactly_one_wins_each_version"],
     ),
     (
-        Fault::SkipsAppendsWithoutEvents,
-        &["an_append_without_events_writes_nothing_and_still_checks"],
+        Fault::SkipsPartsWithoutEvents,
+        &[
+            "an_append_without_events_writes_nothing_and_still_checks",
+            "of_two_that_check_what_the_other_writes_one_is_refused",
+        ],
     ),
     (
         Fault::WritesPartByPart,
