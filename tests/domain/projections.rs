@@ -11,8 +11,8 @@ use crate::stores::every_store;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Balances {
-    by_account: BTreeMap<String, i64>,
-    handled: u64,
+    pub by_account: BTreeMap<String, i64>,
+    pub handled: u64,
 }
 
 #[projection(name = "balances", of(Account))]
