@@ -10,7 +10,7 @@ use recount::testing::contract;
 
 use crate::broken::{Broken, Fault};
 
-/// Each fault, and the cases that find it out whatever the order in which tasks run.
+/// Each fault, and the cases that find it out. Every case of the contract stands here once.
 const FAULTS: &[(Fault, &[&str])] = &[
     (
         Fault::IgnoresExpectations,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{event, events, places, stream};
-use crate::log::{AppendError, Batch, Expected, Position, Query, Version};
+use crate::log::{AppendError, Batch, Expected, NewEvent, Position, Query, Version};
 
 cases! {
     concurrency as __store_contract_concurrency;
@@ -61,16 +61,16 @@ cases! {
         store.append(&stream("taken"), Expected::NoStream, events(1)).await.unwrap();
         let known = event("Known");
         store.append(&stream("known"), Expected::Any, [known.clone()]).await.unwrap();
+        let new = |number: usize| NewEvent::json(format!("Good{number}"), 1, &number).unwrap();
         let appends: Vec<_> = (0..60).map(|number| {
-            let (store, known) = (store.clone(), known.clone());
-            tokio::spawn(async move {
-                match number % 4 {
-                    0 => store.append(&stream("taken"), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
-                    // Fails after its first event was written.
-                    1 => store.append(&stream(&format!("half-{number}")), Expected::Any, [event("First"), known]).await.map_err(|error| error.to_string()),
-                    _ => store.append(&stream(&format!("good-{number}")), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
-                }
-            })
+            let (target, batch) = match number % 4 {
+                0 => (stream("taken"), events(2)),
+                // Fails after its first event was written.
+                1 => (stream(&format!("half-{number}")), vec![event("First"), known.clone()]),
+                _ => (stream(&format!("good-{number}")), vec![new(number), new(number)]),
+            };
+            let store = store.clone();
+            tokio::spawn(async move { store.append(&target, Expected::NoStream, batch).await })
         }).collect();
         for (number, append) in appends.into_iter().enumerate() {
             let outcome = append.await.unwrap();
@@ -79,6 +79,12 @@ cases! {
         let stats = store.stats().await.unwrap();
         assert_eq!((stats.events, stats.streams), (2 + 60, 2 + 30));
         assert!(!stats.events_by_name.contains_key("First"));
+        // Nothing is remembered of what was undone.
+        store.append(&stream("half-1"), Expected::NoStream, [event("First"), event("First")]).await.unwrap();
+        for (id, name) in [("half-1", "First"), ("good-2", "Good2"), ("good-59", "Good59")] {
+            let read = store.read(Query::stream(&stream(id))).collect().await.unwrap();
+            assert_eq!(read.iter().map(|event| &*event.name).collect::<Vec<_>>(), [name, name]);
+        }
     }
 
     async fn a_reader_that_goes_on_never_misses_and_never_sees_late(store: Store) {
