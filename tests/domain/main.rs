@@ -7,4 +7,5 @@ mod projections;
 mod repository;
 mod snapshots;
 mod stores;
+mod tenants;
 mod units_of_work;

@@ -1,34 +1,27 @@
-//! What every store promises: one list of cases for memory, for SQLite, and for a tenant's handle.
+//! The stores of this crate keep the contract, and the contract finds out those that do not.
 
-mod appends;
-mod idempotence;
-mod kept;
-mod reads;
-#[path = "../domain/stores.rs"]
-mod stores;
-mod tenants;
+mod broken;
+mod found_out;
+mod handle;
 
-use recount::log::{NewEvent, RecordedEvent, StreamId};
+mod memory {
+    use recount::Store;
 
-/// The stream of this id.
-fn stream(id: &str) -> StreamId {
-    StreamId::new("account", id).unwrap()
+    pub async fn empty() -> Store {
+        Store::connect("memory:").await.unwrap()
+    }
+
+    recount::testing::store_contract!(empty);
 }
 
-/// An event with a new id.
-fn event(name: &'static str) -> NewEvent {
-    NewEvent::json(name, 1, &serde_json::json!({ "of": name })).unwrap()
-}
+mod sqlite {
+    use recount::Store;
 
-/// Several, called `Counted`.
-fn events(count: usize) -> Vec<NewEvent> {
-    (0..count).map(|_| event("Counted")).collect()
-}
+    pub async fn empty() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("log.db").display());
+        (Store::connect(&url).await.unwrap(), folder)
+    }
 
-/// Stream and version of each, in the order of the read.
-fn places(events: &[RecordedEvent]) -> Vec<(String, u64)> {
-    events
-        .iter()
-        .map(|event| (event.stream.id().to_owned(), event.version.0))
-        .collect()
+    recount::testing::store_contract!(empty);
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use serde::Serialize;
 
 use super::stream::check_name;
-use super::{EventId, Metadata, NameError, Position, StreamId, Version};
+use super::{EventId, Metadata, NameError, Position, StreamId, TenantId, Version};
 use crate::event::{Event, PayloadError};
 use crate::store::BackendError;
 
@@ -175,6 +175,7 @@ impl StreamAppend {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Batch {
     parts: Vec<StreamAppend>,
+    tenant: Option<TenantId>,
 }
 
 impl Batch {
@@ -213,6 +214,16 @@ impl Batch {
     /// The parts, in the order in which they are checked and written.
     pub fn parts(&self) -> &[StreamAppend] {
         &self.parts
+    }
+
+    /// The tenant that the handle is bound to through which this is appended, if any: the handle sets it.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+
+    /// The same batch, appended through a handle of this tenant.
+    pub(crate) fn by(self, tenant: Option<TenantId>) -> Self {
+        Self { tenant, ..self }
     }
 
     pub(crate) fn into_parts(self) -> Vec<StreamAppend> {
@@ -318,7 +329,7 @@ pub struct StreamVersion {
 /// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
-    /// The position of the last event written; of the log's last event when the batch had none.
+    /// The position of the last event written; of the last one that the handle can see when the batch had none.
     pub position: Position,
     /// The version that each part of the batch left its stream at, in the batch's order.
     pub streams: Vec<StreamVersion>,
@@ -379,7 +390,7 @@ pub enum AppendError {
         /// The stream.
         stream: StreamId,
         /// The handle's tenant.
-        tenant: super::TenantId,
+        tenant: TenantId,
     },
     /// The store may only be read; nothing was written.
     #[error("the store {store} can only be read, nothing was written")]

@@ -64,6 +64,11 @@ impl StoreError {
     }
 }
 
+/// The store was closed and is used nevertheless.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the store is closed; open it again")]
+pub(super) struct Closed;
+
 /// The state of an aggregate at a version, kept so that loading need not replay the whole stream.
 ///
 /// ```
@@ -224,6 +229,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>>;
 
-    /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error.
+    /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error, but for
+    /// closing it again.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -3,10 +3,12 @@
 //! One lock, a vector in position order, and two indexes: streams and event ids.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use super::backend::Closed;
 use super::{
-    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
+    StoredSnapshot,
 };
 use crate::log::{
     AppendError, Appended, Batch, Direction, EventId, Kind, NewEvent, Page, Position, Query,
@@ -23,12 +25,27 @@ const URL: &str = "memory:";
 /// let store = Store::new(MemoryBackend::new());
 /// assert_eq!(store.url(), "memory:");
 /// ```
-#[derive(Debug, Default)]
 pub struct MemoryBackend {
-    log: RwLock<Log>,
+    /// `None` once it is closed.
+    log: RwLock<Option<Log>>,
 }
 
-#[derive(Debug, Default)]
+/// Without the log: a handle of one tenant that stands in a message must show nothing of another's.
+impl std::fmt::Debug for MemoryBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryBackend").finish_non_exhaustive()
+    }
+}
+
+impl Default for MemoryBackend {
+    fn default() -> Self {
+        Self {
+            log: RwLock::new(Some(Log::default())),
+        }
+    }
+}
+
+#[derive(Default)]
 struct Log {
     /// The event at index *i* has position *i* + 1.
     events: Vec<Stored>,
@@ -40,7 +57,6 @@ struct Log {
     checkpoints: HashMap<(Option<TenantId>, String), Checkpoint>,
 }
 
-#[derive(Debug)]
 struct Stored {
     event: NewEvent,
     metadata: String,
@@ -57,18 +73,29 @@ impl MemoryBackend {
         Self::default()
     }
 
-    /// The log, for reading. A writer that panicked left it whole: each write is one step at its end.
-    fn reading(&self) -> std::sync::RwLockReadGuard<'_, Log> {
-        self.log
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Looks at the log. A writer that panicked left it whole: each write is one step at its end.
+    fn look<T>(&self, look: impl FnOnce(&Log) -> T) -> Result<T, Closed> {
+        let log = self.log.read().unwrap_or_else(PoisonError::into_inner);
+        log.as_ref().map(look).ok_or(Closed)
     }
 
-    fn writing(&self) -> std::sync::RwLockWriteGuard<'_, Log> {
-        self.log
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn write<T>(&self, write: impl FnOnce(&mut Log) -> T) -> Result<T, Closed> {
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        log.as_mut().map(write).ok_or(Closed)
     }
+}
+
+/// What a closed log answers to a read.
+fn unreadable(closed: Closed) -> ReadError {
+    ReadError::Unavailable {
+        store: URL.to_owned(),
+        source: BackendError::new(closed),
+    }
+}
+
+/// What a closed log answers to all that is neither a read nor an append.
+fn unusable(closed: Closed) -> StoreError {
+    StoreError::new(URL, closed)
 }
 
 impl Log {
@@ -149,6 +176,7 @@ impl Log {
         }
         let first = self.events.len();
         let mut streams = Vec::with_capacity(batch.parts().len());
+        let tenant = batch.tenant().cloned();
         for part in batch.into_parts() {
             for event in part.events {
                 self.push(&part.stream, event, first);
@@ -159,11 +187,22 @@ impl Log {
                 version,
             });
         }
+        let wrote = self.events.len() > first;
         Ok(Appended {
-            position: Position(self.events.len() as u64),
+            // Without events, nothing is told of those that the tenant cannot see.
+            position: self.head(if wrote { None } else { tenant.as_ref() }),
             streams,
             repeated: false,
         })
+    }
+
+    /// The position of the last event that a tenant, or who is bound to none, may see.
+    fn head(&self, tenant: Option<&TenantId>) -> Position {
+        let last = self
+            .events
+            .iter()
+            .rposition(|stored| tenant.is_none() || stored.stream.tenant() == tenant);
+        last.map_or(Position::START, |index| Position(index as u64 + 1))
     }
 
     fn push(&mut self, stream: &StreamId, event: NewEvent, batch: usize) {
@@ -307,6 +346,53 @@ impl Log {
     }
 }
 
+impl Log {
+    fn snapshot(&self, stream: &StreamId, fingerprint: u64) -> Option<&StoredSnapshot> {
+        self.snapshots
+            .get(stream)
+            .filter(|snapshot| snapshot.fingerprint == fingerprint)
+    }
+
+    fn save_snapshot(&mut self, stream: &StreamId, snapshot: StoredSnapshot) {
+        let kept = self.snapshot(stream, snapshot.fingerprint);
+        if kept.is_none_or(|kept| kept.version < snapshot.version) {
+            self.snapshots.insert(stream.clone(), snapshot);
+        }
+    }
+
+    fn delete_snapshots(&mut self, tenant: Option<&TenantId>, category: Option<&str>) -> u64 {
+        let before = self.snapshots.len();
+        self.snapshots.retain(|stream, _| {
+            tenant.is_some_and(|tenant| stream.tenant() != Some(tenant))
+                || category.is_some_and(|category| stream.category().as_str() != category)
+        });
+        (before - self.snapshots.len()) as u64
+    }
+
+    fn save_checkpoint(
+        &mut self,
+        key: (Option<TenantId>, String),
+        checkpoint: Checkpoint,
+    ) -> Result<u64, CheckpointError> {
+        let expected = checkpoint.revision;
+        let actual = self.checkpoints.get(&key).map_or(0, |kept| kept.revision);
+        if expected != actual {
+            return Err(CheckpointError::Moved {
+                projection: key.1,
+                expected,
+                actual,
+            });
+        }
+        let revision = actual + 1;
+        let checkpoint = Checkpoint {
+            revision,
+            ..checkpoint
+        };
+        self.checkpoints.insert(key, checkpoint);
+        Ok(revision)
+    }
+}
+
 fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(std::future::ready(value))
 }
@@ -317,7 +403,15 @@ impl Backend for MemoryBackend {
     }
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {
-        ready(self.writing().append(batch))
+        let outcome = self
+            .write(|log| log.append(batch))
+            .unwrap_or_else(|closed| {
+                Err(AppendError::Unavailable {
+                    store: URL.to_owned(),
+                    source: BackendError::new(closed),
+                })
+            });
+        ready(outcome)
     }
 
     fn read<'a>(
@@ -325,33 +419,25 @@ impl Backend for MemoryBackend {
         query: &'a Query,
         page: &'a mut Page,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
-        self.reading().read(query, page);
-        ready(Ok(()))
+        ready(self.look(|log| log.read(query, page)).map_err(unreadable))
     }
 
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
-        ready(Ok(self.reading().version(stream)))
+        ready(self.look(|log| log.version(stream)).map_err(unreadable))
     }
 
     fn head<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
-        let log = self.reading();
-        let last = log
-            .events
-            .iter()
-            .rposition(|stored| tenant.is_none() || stored.stream.tenant() == tenant);
-        ready(Ok(
-            last.map_or(Position::START, |index| Position(index as u64 + 1))
-        ))
+        ready(self.look(|log| log.head(tenant)).map_err(unreadable))
     }
 
     fn stats<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Stats, StoreError>> {
-        ready(Ok(self.reading().stats(tenant)))
+        ready(self.look(|log| log.stats(tenant)).map_err(unusable))
     }
 
     fn snapshot<'a>(
@@ -359,12 +445,8 @@ impl Backend for MemoryBackend {
         stream: &'a StreamId,
         fingerprint: u64,
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
-        let log = self.reading();
-        ready(Ok(log
-            .snapshots
-            .get(stream)
-            .filter(|snapshot| snapshot.fingerprint == fingerprint)
-            .cloned()))
+        let find = |log: &Log| log.snapshot(stream, fingerprint).cloned();
+        ready(self.look(find).map_err(unusable))
     }
 
     fn save_snapshot<'a>(
@@ -372,14 +454,8 @@ impl Backend for MemoryBackend {
         stream: &'a StreamId,
         snapshot: StoredSnapshot,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let mut log = self.writing();
-        let newer = |kept: &StoredSnapshot| {
-            kept.fingerprint == snapshot.fingerprint && kept.version >= snapshot.version
-        };
-        if !log.snapshots.get(stream).is_some_and(newer) {
-            log.snapshots.insert(stream.clone(), snapshot);
-        }
-        ready(Ok(()))
+        let save = |log: &mut Log| log.save_snapshot(stream, snapshot);
+        ready(self.write(save).map_err(unusable))
     }
 
     fn delete_snapshots<'a>(
@@ -387,13 +463,8 @@ impl Backend for MemoryBackend {
         tenant: Option<&'a TenantId>,
         category: Option<&'a str>,
     ) -> BoxFuture<'a, Result<u64, StoreError>> {
-        let mut log = self.writing();
-        let before = log.snapshots.len();
-        log.snapshots.retain(|stream, _| {
-            tenant.is_some_and(|tenant| stream.tenant() != Some(tenant))
-                || category.is_some_and(|category| stream.category().as_str() != category)
-        });
-        ready(Ok((before - log.snapshots.len()) as u64))
+        let delete = |log: &mut Log| log.delete_snapshots(tenant, category);
+        ready(self.write(delete).map_err(unusable))
     }
 
     fn checkpoint<'a>(
@@ -401,11 +472,9 @@ impl Backend for MemoryBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
-        ready(Ok(self
-            .reading()
-            .checkpoints
-            .get(&(tenant.cloned(), projection.to_string()))
-            .cloned()))
+        let key = (tenant.cloned(), projection.to_string());
+        let find = |log: &Log| log.checkpoints.get(&key).cloned();
+        ready(self.look(find).map_err(unusable))
     }
 
     fn save_checkpoint<'a>(
@@ -414,30 +483,16 @@ impl Backend for MemoryBackend {
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        let mut log = self.writing();
         let key = (tenant.cloned(), projection.to_string());
-        let expected = checkpoint.revision;
-        let actual = log.checkpoints.get(&key).map_or(0, |kept| kept.revision);
-        if expected != actual {
-            let projection = projection.to_string();
-            return ready(Err(CheckpointError::Moved {
-                projection,
-                expected,
-                actual,
-            }));
-        }
-        let revision = actual + 1;
-        log.checkpoints.insert(
-            key,
-            Checkpoint {
-                revision,
-                ..checkpoint
-            },
-        );
-        ready(Ok(revision))
+        let outcome = self
+            .write(|log| log.save_checkpoint(key, checkpoint))
+            .unwrap_or_else(|closed| Err(unusable(closed).into()));
+        ready(outcome)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
+        *log = None;
         ready(Ok(()))
     }
 }

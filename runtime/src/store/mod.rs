@@ -211,7 +211,7 @@ impl Store {
                 tenant: tenant.clone(),
             });
         }
-        self.backend.append(batch).await
+        self.backend.append(batch.by(self.tenant.clone())).await
     }
 
     async fn append_bound(&self, mut batch: Batch) -> Result<Appended, AppendError> {
@@ -221,7 +221,7 @@ impl Store {
                 .bind(&part.stream)
                 .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })?;
         }
-        self.backend.append(batch).await
+        self.backend.append(batch.by(self.tenant.clone())).await
     }
 
     /// Reads what a query selects, page by page.

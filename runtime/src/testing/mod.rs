@@ -29,6 +29,7 @@
 //!         amount: expected 30, got 31
 //! ```
 
+pub mod contract;
 mod difference;
 mod faults;
 mod given;
@@ -41,6 +42,7 @@ mod upcast;
 
 #[doc(inline)]
 pub use crate::__pattern as pattern;
+pub use crate::store_contract;
 pub use faults::{Fault, FaultError, Faults, Operation};
 pub use given::{Decided, Decision, Fallible, Given, Plain, given};
 pub use given_log::{GivenLog, Projected, Reacted, given_log};

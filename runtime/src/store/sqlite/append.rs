@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::error::is_constraint;
 use super::names::Names;
+use super::stats;
 use super::writer::{Stop, Transaction, Work};
 use crate::log::{
     AppendError, Appended, Batch, EventId, NewEvent, Position, StreamId, StreamVersion, Version,
@@ -123,8 +124,13 @@ fn write(batch: &Batch, transaction: &mut Transaction<'_>) -> Result<Appended, S
         });
     }
     transaction.set_head(position);
+    // Without events, nothing is told of those that the tenant cannot see.
+    let position = match batch.tenant() {
+        Some(tenant) if position < first => stats::head(transaction.connection, Some(tenant))?,
+        _ => Position(position.cast_unsigned()),
+    };
     Ok(Appended {
-        position: Position(position.cast_unsigned()),
+        position,
         streams,
         repeated: false,
     })

@@ -5,12 +5,8 @@ use std::sync::Arc;
 use rusqlite::ErrorCode;
 
 use crate::log::{AppendError, ReadError};
+use crate::store::backend::Closed;
 use crate::store::{BackendError, CheckpointError, StoreError};
-
-/// The store was closed and is used nevertheless.
-#[derive(Debug, thiserror::Error)]
-#[error("the store is closed; open it again")]
-pub(super) struct Closed;
 
 /// The store was opened for reading.
 #[derive(Debug, thiserror::Error)]

@@ -9,10 +9,11 @@ use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
 
 use super::DatabaseFile;
-use super::error::{Closed, is_damage, unreadable};
+use super::error::{is_damage, unreadable};
 use super::kinds::{Chosen, Kinds};
 use super::select::{Way, sample, select};
 use crate::log::{Direction, EventId, Page, Position, Query, ReadError, Row, StreamId, Version};
+use crate::store::backend::Closed;
 
 /// Connections for reading, opened when they are needed.
 #[derive(Debug)]

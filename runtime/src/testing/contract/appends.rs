@@ -1,21 +1,29 @@
-//! Atomic, expected, ordered.
+//! Atomic, expected, and kept as it was given.
 
-use recount::log::{AppendError, Batch, Expected, NewEvent, Query, StreamId};
-use recount::prelude::*;
+use chrono::{DateTime, Utc};
 
-use crate::stores::every_store;
-use crate::{event, events, places, stream};
+use super::{event, events, not_waited_for, places, stream};
+use crate::log::{AppendError, Batch, Expected, Metadata, NewEvent, Query, StreamId, Version};
 
-every_store! {
-    async fn an_append_returns_the_version_and_the_position(store: Store) {
+cases! {
+    appends as __store_contract_appends;
+
+    async fn an_append_returns_the_version_and_the_position_of_its_last_event(store: Store) {
         let first = store.append(&stream("a"), Expected::NoStream, events(3)).await.unwrap();
         assert_eq!((first.version(), first.repeated), (Version(3), false));
-        let second = store.append(&stream("a"), Expected::Version(Version(3)), events(2)).await.unwrap();
-        assert_eq!(second.version(), Version(5));
-        assert!(second.position > first.position);
-        assert_eq!(store.head().await.unwrap(), second.position);
+        let batch = Batch::new()
+            .append(stream("b"), Expected::NoStream, events(2))
+            .append(stream("a"), Expected::Version(Version(3)), events(2));
+        let second = store.append_batch(batch).await.unwrap();
+        let streams: Vec<_> = second.streams.iter().map(|part| (part.stream.id(), part.version.0)).collect();
+        assert_eq!((streams, second.repeated), (vec![("b", 2), ("a", 5)], false));
         assert_eq!(store.version(&stream("a")).await.unwrap(), Version(5));
-        assert_eq!(store.version(&stream("b")).await.unwrap(), Version::NONE);
+        assert_eq!(store.version(&stream("b")).await.unwrap(), Version(2));
+        assert_eq!(store.version(&stream("c")).await.unwrap(), Version::NONE);
+        assert_eq!(store.head().await.unwrap(), second.position);
+        let read = store.read(Query::all()).collect().await.unwrap();
+        assert!(read.is_sorted_by(|before, after| before.position < after.position));
+        assert_eq!((read[2].position, read[6].position), (first.position, second.position));
     }
 
     async fn each_expectation_holds_where_it_should_and_nowhere_else(store: Store) {
@@ -45,13 +53,39 @@ every_store! {
         assert_eq!((stream.id(), expected, actual), ("a", Expected::Version(Version(1)), Version(2)));
     }
 
+    async fn a_conflict_in_a_later_part_names_its_stream_and_counts_the_parts_before(store: Store) {
+        store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap();
+        for (part, expected, named, actual) in [
+            ("b", Expected::Version(Version(2)), "b", 1),
+            ("a", Expected::NoStream, "a", 2),
+            ("a", Expected::Version(Version(3)), "a", 2),
+            ("c", Expected::StreamExists, "c", 0),
+        ] {
+            for count in [0, 1] {
+                let batch = Batch::new()
+                    .append(stream("a"), Expected::NoStream, events(2))
+                    .append(stream(part), expected, events(count))
+                    .append(stream("d"), Expected::StreamExists, events(1));
+                let refused = store.append_batch(batch).await.unwrap_err();
+                let AppendError::Conflict { stream, expected: asked, actual: there } = refused else { panic!("{refused}") };
+                assert_eq!((stream.id(), asked, there), (named, expected, Version(actual)));
+            }
+        }
+    }
+
     async fn a_refused_append_changes_nothing(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
+        let first = store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
         let before = store.stats().await.unwrap();
         store.append(&stream("a"), Expected::NoStream, events(5)).await.unwrap_err();
         store.append(&stream("b"), Expected::StreamExists, [event("New")]).await.unwrap_err();
         let after = store.stats().await.unwrap();
         assert_eq!((after.events, after.streams, after.events_by_name), (before.events, before.streams, before.events_by_name));
+        assert_eq!(store.head().await.unwrap(), first.position);
+        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(2));
+        assert_eq!(store.version(&stream("b")).await.unwrap(), Version::NONE);
+        // What comes next is not moved by it either.
+        assert_eq!(store.append(&stream("a"), Expected::Version(Version(2)), events(1)).await.unwrap().version(), Version(3));
+        assert_eq!(store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap().version(), Version(1));
     }
 
     async fn an_append_without_events_writes_nothing_and_still_checks(store: Store) {
@@ -60,7 +94,8 @@ every_store! {
         store.append(&stream("a"), Expected::StreamExists, []).await.unwrap_err();
         let one = store.append(&stream("a"), Expected::NoStream, events(1)).await.unwrap();
         let checked = store.append(&stream("a"), Expected::Version(Version(1)), []).await.unwrap();
-        assert_eq!((checked.version(), checked.position), (Version(1), one.position));
+        assert_eq!((checked.version(), checked.position, checked.repeated), (Version(1), one.position, false));
+        assert_eq!(store.append_batch(Batch::new()).await.unwrap().position, one.position);
         store.append(&stream("a"), Expected::NoStream, []).await.unwrap_err();
         assert_eq!(store.stats().await.unwrap().events, 1);
     }
@@ -103,75 +138,47 @@ every_store! {
         assert_eq!(store.version(&stream("a")).await.unwrap(), Version(3));
     }
 
-    async fn of_racing_writers_exactly_one_wins_each_version(store: Store) {
-        for round in 0..20 {
-            let racers: Vec<_> = (0..8).map(|_| {
-                let store = store.clone();
-                tokio::spawn(async move { store.append(&stream("a"), Expected::Version(Version(round)), events(1)).await })
-            }).collect();
-            let mut winners = 0;
-            for racer in racers {
-                match racer.await.unwrap() {
-                    Ok(appended) => {
-                        assert_eq!(appended.version(), Version(round + 1));
-                        winners += 1;
-                    }
-                    Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, Version(round + 1)),
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            assert_eq!(winners, 1);
+    async fn five_thousand_events_are_one_batch(store: Store) {
+        let batch = events(5000);
+        let appended = store.append(&stream("a"), Expected::NoStream, batch.clone()).await.unwrap();
+        assert_eq!((appended.version(), appended.repeated), (Version(5000), false));
+        let read = store.read(Query::stream(&stream("a"))).collect().await.unwrap();
+        assert!(read.iter().map(|event| event.id).eq(batch.iter().map(|event| event.id)));
+        assert!(read.iter().map(|event| event.version.0).eq(1..=5000));
+        let again = store.append(&stream("a"), Expected::NoStream, batch).await.unwrap();
+        assert_eq!((again.version(), again.position, again.repeated), (Version(5000), appended.position, true));
+    }
+
+    async fn what_was_appended_is_read_at_once_by_every_handle(store: Store) {
+        let other = store.clone();
+        for number in 1..=50 {
+            let appended = store.append(&stream("a"), Expected::Any, events(1)).await.unwrap();
+            assert_eq!(other.version(&stream("a")).await.unwrap(), Version(number));
+            assert_eq!(other.head().await.unwrap(), appended.position);
+            let last = other.read(Query::stream(&stream("a")).backwards().limit(1)).collect().await.unwrap();
+            assert_eq!((last[0].version, last[0].position), (Version(number), appended.position));
         }
     }
 
-    async fn versions_are_dense_and_agree_with_positions_whoever_writes(store: Store) {
-        let writers: Vec<_> = (0..16).map(|writer: usize| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                for _ in 0..25 {
-                    let target = stream(&format!("{}", writer % 4));
-                    store.append(&target, Expected::Any, events(1 + writer % 3)).await.unwrap();
-                }
-            })
-        }).collect();
-        for writer in writers {
-            writer.await.unwrap();
+    async fn names_that_look_alike_are_different_streams(store: Store) {
+        let names = [
+            ("account", "a"), ("account", "A"), ("Account", "a"), ("account", "a "), ("account", " a"), ("account", "à"),
+            ("account", "a\u{300}"), ("account ", "a"), ("account", "ａ"), ("account/a", "b"), ("account", "a/b"), ("a", "account"),
+            ("account", "a%"), ("account", "a_"), ("account", "1"), ("account", "01"), ("account", "1.0"),
+        ];
+        for (number, (category, id)) in names.into_iter().enumerate() {
+            let stream = StreamId::new(category, id).unwrap();
+            let events = (0..=number).map(|_| NewEvent::json(id, 1, &number).unwrap());
+            store.append(&stream, Expected::NoStream, events).await.unwrap();
         }
-        let all = store.read(Query::all()).collect().await.unwrap();
-        let mut next = std::collections::HashMap::new();
-        let mut last = Position::START;
-        for event in &all {
-            assert!(event.position > last);
-            last = event.position;
-            let version = next.entry(event.stream.clone()).or_insert(0);
-            *version += 1;
-            assert_eq!(event.version, Version(*version));
+        for (number, (category, id)) in names.into_iter().enumerate() {
+            let stream = StreamId::new(category, id).unwrap();
+            assert_eq!(store.version(&stream).await.unwrap(), Version(number as u64 + 1), "{stream}");
+            assert_eq!(store.read(Query::stream(&stream)).collect().await.unwrap().len(), number + 1, "{stream}");
+            let of_kind = store.read(Query::all().category(category).names([id])).collect().await.unwrap();
+            assert_eq!(of_kind.len(), number + 1, "{stream}");
+            assert_eq!(store.stats().await.unwrap().events_by_name[id], names.iter().zip(1..).filter(|((_, name), _)| *name == id).map(|(_, count)| count).sum::<u64>());
         }
-        assert_eq!(next.len(), 4);
-    }
-
-    async fn within_a_group_each_append_keeps_its_own_outcome(store: Store) {
-        store.append(&stream("taken"), Expected::NoStream, events(1)).await.unwrap();
-        let known = event("Known");
-        store.append(&stream("known"), Expected::Any, [known.clone()]).await.unwrap();
-        let appends: Vec<_> = (0..60).map(|number| {
-            let (store, known) = (store.clone(), known.clone());
-            tokio::spawn(async move {
-                match number % 4 {
-                    0 => store.append(&stream("taken"), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
-                    // Fails after its first event was written.
-                    1 => store.append(&stream(&format!("half-{number}")), Expected::Any, [event("First"), known]).await.map_err(|error| error.to_string()),
-                    _ => store.append(&stream(&format!("good-{number}")), Expected::NoStream, events(2)).await.map_err(|error| error.to_string()),
-                }
-            })
-        }).collect();
-        for (number, append) in appends.into_iter().enumerate() {
-            let outcome = append.await.unwrap();
-            assert_eq!(outcome.is_ok(), number % 4 > 1, "{number}: {outcome:?}");
-        }
-        let stats = store.stats().await.unwrap();
-        assert_eq!((stats.events, stats.streams), (2 + 60, 2 + 30));
-        assert!(!stats.events_by_name.contains_key("First"));
     }
 
     async fn odd_names_are_kept_as_they_are(store: Store) {
@@ -190,7 +197,7 @@ every_store! {
         let mut new = event("Kept");
         new.schema_version = 12;
         new.recorded_at = DateTime::from_timestamp_micros(-62_135_596_800_000_001).unwrap();
-        new.metadata = recount::log::Metadata::new().actor("älice").correlation(uuid::Uuid::max()).with("n", 1.5);
+        new.metadata = Metadata::new().actor("älice").correlation(uuid::Uuid::max()).with("n", 1.5);
         new.payload = r#"{"deep":[1,{"x":"\u0000é"}],"big":123456789012345678901234567890}"#.into();
         store.append(&stream("a"), Expected::Any, [new.clone()]).await.unwrap();
         let read = &store.read(Query::all()).collect().await.unwrap()[0];
@@ -267,22 +274,21 @@ every_store! {
     async fn a_dropped_append_leaves_all_of_its_events_or_none(store: Store) {
         for round in 0..30 {
             let target = stream(&format!("{round}"));
-            let append = store.append(&target, Expected::NoStream, events(7));
+            let batch = events(7);
             // Others keep the writer busy, so that some are dropped while they wait.
             let noise: Vec<_> = (0..4).map(|_| {
                 let store = store.clone();
                 tokio::spawn(async move { store.append(&stream("noise"), Expected::Any, events(1)).await })
             }).collect();
-            tokio::select! {
-                biased;
-                () = tokio::task::yield_now() => {}
-                outcome = append => drop(outcome),
-            }
+            not_waited_for(store.append(&target, Expected::NoStream, batch.clone())).await;
             for noise in noise {
                 noise.await.unwrap().unwrap();
             }
             let version = store.version(&target).await.unwrap();
             assert!(version == Version::NONE || version == Version(7), "{version}");
+            // Who wants to know appends it again.
+            let again = store.append(&target, Expected::NoStream, batch).await.unwrap();
+            assert_eq!((again.version(), store.version(&target).await.unwrap()), (Version(7), Version(7)));
         }
     }
 }

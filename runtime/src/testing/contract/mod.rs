@@ -1,0 +1,264 @@
+//! The contract of a store: what every backend promises, and one test for each promise.
+//!
+//! [`store_contract!`](crate::testing::store_contract) writes the tests; a file beside this one holds each group of cases.
+
+#[macro_use]
+mod cases;
+#[doc(hidden)]
+pub mod appends;
+#[doc(hidden)]
+pub mod checkpoints;
+#[doc(hidden)]
+pub mod closing;
+#[doc(hidden)]
+pub mod concurrency;
+#[doc(hidden)]
+pub mod idempotence;
+#[doc(hidden)]
+pub mod reads;
+#[doc(hidden)]
+pub mod snapshots;
+#[doc(hidden)]
+pub mod tenants;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::Store;
+use crate::log::{Expected, NewEvent, RecordedEvent, StreamId};
+use crate::store::BoxFuture;
+
+/// What a case is given: a store of its own, empty, and whatever must live as long as it does.
+///
+/// ```
+/// use recount::testing::contract::Subject;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = recount::Store::connect("memory:").await?;
+/// let folder = String::from("a temporary folder, a server, a container");
+/// assert_eq!((store, folder).store().url(), "memory:");
+/// # Ok(()) }
+/// ```
+pub trait Subject {
+    /// The store, bound to no tenant.
+    fn store(&self) -> &Store;
+}
+
+impl Subject for Store {
+    fn store(&self) -> &Store {
+        self
+    }
+}
+
+/// A store and what it needs; the store is dropped first.
+impl<T> Subject for (Store, T) {
+    fn store(&self) -> &Store {
+        &self.0
+    }
+}
+
+/// Writes the tests that a backend keeps the [contract](crate::testing::contract) of a store: one `#[test]` for each promise.
+///
+/// Use it in the tests of whoever writes a [`Backend`](crate::store::Backend): a database that passes can stand behind every
+/// repository, projection and unit of work. It takes the path of an async function without arguments, or a closure, that
+/// makes an empty store and returns a [`Subject`](crate::testing::contract::Subject): a [`Store`](crate::Store), or one
+/// together with what must live as long as it does, as a temporary folder. Each test calls it once, and runs on a tokio
+/// runtime with two threads; a store that does not answer within a minute fails the case that asked it. Several stores in
+/// one crate each have a module of their own:
+///
+/// ```
+/// mod memory {
+///     use recount::store::{MemoryBackend, Store};
+///
+///     async fn empty() -> Store {
+///         Store::new(MemoryBackend::new())
+///     }
+///
+///     recount::testing::store_contract!(empty);
+/// }
+/// # fn main() {}
+/// ```
+///
+/// # What is promised
+///
+/// | group | |
+/// |---|---|
+/// | `appends` | A batch is stored whole or not at all, also when its future is dropped, and is read at once. Each expectation holds where it should, checks of streams that are not written included; a conflict names the stream and the version that is there. Versions are dense, positions rise in the order of the batch. Names, payloads and metadata come back as they went in, times to the microsecond, names that look alike stay apart. |
+/// | `idempotence` | A batch whose ids are known is recognised before a condition is asked, and answered as it was the first time; the same ids in any other batch are an error, never a conflict. Ids of a refused append stay free. |
+/// | `concurrency` | Of racing writers exactly one wins each version, of two that check what the other writes only one is accepted, batches over the same streams in any order all come through. A reader that goes on misses nothing and sees nothing late, and sees a batch whole. |
+/// | `reads` | Every field of a query, in any mix, both directions and pages of any size selects what a filter over all events would. |
+/// | `snapshots` | The newest one of the shape that was saved last is kept, byte by byte; deleting counts them, by category. |
+/// | `checkpoints` | Only who knows the last revision saves the next; releases of a projection stand side by side. |
+/// | `closing` | A closed store answers each call with an error. |
+/// | `tenants` | A tenant's handle reaches, counts, blocks and is told of nothing but its own: what it is answered is the same, byte by byte, whether another tenant has data or not. |
+/// | `for_a_tenant` | All of these groups but the last, on a tenant's handle beside another tenant with events under the same ids. |
+///
+/// What a backend promises beyond this, above all that nothing is lost when its process dies, is for its own tests.
+#[macro_export]
+macro_rules! store_contract {
+    ($make:expr) => {
+        fn store_under_contract()
+        -> impl ::core::future::Future<Output = impl $crate::testing::contract::Subject> {
+            let make = $make;
+            make()
+        }
+
+        $crate::__store_contract_groups!();
+        $crate::__store_contract_tenants!();
+
+        mod for_a_tenant {
+            async fn store_under_contract() -> impl $crate::testing::contract::Subject {
+                $crate::testing::contract::beside_another_tenant(
+                    super::store_under_contract().await,
+                )
+                .await
+            }
+
+            $crate::__store_contract_groups!();
+        }
+    };
+}
+
+/// The groups that hold for every handle, in one list. `tenants` stands apart: it makes its tenants' handles itself.
+macro_rules! groups {
+    ($($group:ident $tests:ident),*) => {
+        #[doc(hidden)]
+        #[macro_export]
+        macro_rules! __store_contract_groups {
+            () => { $($crate::$tests!();)* };
+        }
+
+        /// All cases by name, for tests of the contract itself.
+        #[doc(hidden)]
+        pub fn cases() -> impl Iterator<Item = &'static (&'static str, Case)> {
+            [$($group::CASES,)* tenants::CASES].into_iter().flatten()
+        }
+    };
+}
+
+groups! {
+    appends __store_contract_appends,
+    idempotence __store_contract_idempotence,
+    concurrency __store_contract_concurrency,
+    reads __store_contract_reads,
+    snapshots __store_contract_snapshots,
+    checkpoints __store_contract_checkpoints,
+    closing __store_contract_closing
+}
+
+/// One promise as a function: it panics when the store does not keep it.
+#[doc(hidden)]
+pub type Case = fn(Store) -> BoxFuture<'static, ()>;
+
+/// How long a case may take before its store is said to hang: far longer than the slowest one does.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Runs a case on a store of its own: what each generated test does.
+#[doc(hidden)]
+pub fn run<S: Subject, F: Future<Output = S>>(
+    name: &str,
+    make: impl FnOnce() -> F + Send + 'static,
+    case: Case,
+) {
+    run_within(PATIENCE, name, make, case);
+}
+
+/// As [`run`], for tests of the contract itself, which know how long to wait.
+#[doc(hidden)]
+pub fn run_within<S: Subject, F: Future<Output = S>>(
+    patience: Duration,
+    name: &str,
+    make: impl FnOnce() -> F + Send + 'static,
+    case: Case,
+) {
+    let (done, outcome) = mpsc::channel();
+    // A thread of its own, which is left behind when it hangs: nothing that blocks there can keep this one from saying so.
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime with two threads");
+        let held = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let subject = make().await;
+                case(subject.store().clone()).await;
+            });
+        }));
+        // Nobody listens any more after the longest wait.
+        let _ = done.send(held);
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .expect("a thread for the case");
+    match outcome.recv_timeout(patience) {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(RecvTimeoutError::Timeout) => {
+            panic!("the store hangs: no answer to {name} in {patience:?}")
+        }
+        Err(RecvTimeoutError::Disconnected) => panic!("the thread of {name} ended without a word"),
+    }
+}
+
+/// A tenant's handle on a store where another tenant, and no tenant, have events, snapshots and checkpoints under the names that
+/// the cases use.
+#[doc(hidden)]
+pub async fn beside_another_tenant<S: Subject>(subject: S) -> (Store, S) {
+    let store = subject.store();
+    let other = store.for_tenant("other").unwrap();
+    for handle in [store, &other] {
+        for id in ["a", "b", "0"] {
+            handle
+                .append(&stream(id), Expected::NoStream, [event("Noise")])
+                .await
+                .unwrap();
+            let stream = handle.bind(&stream(id)).unwrap();
+            let snapshot = snapshots::snapshot(99, snapshots::SHAPE);
+            let saved = handle.backend().save_snapshot(&stream, snapshot).await;
+            saved.unwrap();
+        }
+        let checkpoint = checkpoints::checkpoint(0, 99);
+        checkpoints::save(handle, checkpoints::KEY, checkpoint)
+            .await
+            .unwrap();
+    }
+    (store.for_tenant("mine").unwrap(), subject)
+}
+
+/// The stream of this id.
+fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+/// An event with a new id.
+fn event(name: &'static str) -> NewEvent {
+    NewEvent::json(name, 1, &serde_json::json!({ "of": name })).unwrap()
+}
+
+/// Several, called `Counted`.
+fn events(count: usize) -> Vec<NewEvent> {
+    (0..count).map(|_| event("Counted")).collect()
+}
+
+/// Stream and version of each, in the order of the read.
+fn places(events: &[RecordedEvent]) -> Vec<(String, u64)> {
+    events
+        .iter()
+        .map(|event| (event.stream.id().to_owned(), event.version.0))
+        .collect()
+}
+
+/// Polls a future once and drops it: what becomes of a call whose caller does not wait. `None` when it was not done.
+async fn not_waited_for<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

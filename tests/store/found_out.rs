@@ -1,0 +1,298 @@
+//! The contract can fail: each case finds out a store that breaks its promise.
+
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use recount::Store;
+use recount::testing::contract;
+
+use crate::broken::{Broken, Fault};
+
+/// Each fault, and the cases that find it out. Every case of the contract stands here once.
+const FAULTS: &[(Fault, &[&str])] = &[
+    (
+        Fault::IgnoresExpectations,
+        &["each_expectation_holds_where_it_should_and_nowhere_else"],
+    ),
+    (
+        Fault::ChecksEachPartByItself,
+        &[
+            "a_conflict_in_a_later_part_names_its_stream_and_counts_the_parts_before",
+            "later_parts_of_a_batch_see_earlier_ones",
+        ],
+    ),
+    (
+        Fault::ChecksAndWritesLater,
+        &["of_racing_writers_exactly_one_wins_each_version"],
+    ),
+    (
+        Fault::SkipsPartsWithoutEvents,
+        &[
+            "an_append_without_events_writes_nothing_and_still_checks",
+            "of_two_that_check_what_the_other_writes_one_is_refused",
+        ],
+    ),
+    (
+        Fault::WritesPartByPart,
+        &["several_streams_are_written_together_or_not_at_all"],
+    ),
+    (
+        Fault::WritesEventByEvent,
+        &["a_dropped_append_leaves_all_of_its_events_or_none"],
+    ),
+    (
+        Fault::KeepsSomeOfWhatItRefuses,
+        &["a_refused_append_changes_nothing"],
+    ),
+    (
+        Fault::IsPoisonedByARefusal,
+        &["within_a_group_each_append_keeps_its_own_outcome"],
+    ),
+    (
+        Fault::NeedsStreamsInOrder,
+        &["batches_over_the_same_streams_in_any_order_all_come_through"],
+    ),
+    (
+        Fault::ConflictsWithoutTheVersion,
+        &["a_conflict_names_the_stream_what_was_expected_and_what_is_there"],
+    ),
+    (
+        Fault::PositionOfTheFirstEvent,
+        &["an_append_returns_the_version_and_the_position_of_its_last_event"],
+    ),
+    (
+        Fault::TellsTheWholeLogsHead,
+        &[
+            "an_append_without_events_returns_the_position_that_the_tenant_sees",
+            "what_a_tenant_is_told_is_the_same_whether_others_have_data_or_not",
+        ],
+    ),
+    (
+        Fault::LosesTheLastEvent,
+        &["a_batch_is_seen_whole_or_not_at_all"],
+    ),
+    (
+        Fault::LosesWhatIsBeyondAThousand,
+        &["five_thousand_events_are_one_batch"],
+    ),
+    (
+        Fault::RefusesIdsThatDoNotRise,
+        &["what_no_store_can_keep_is_refused_with_its_reason"],
+    ),
+    (
+        Fault::RefusesLargePayloads,
+        &["a_payload_of_16_mib_is_stored_and_read"],
+    ),
+    (
+        Fault::NormalisesJson,
+        &[
+            "everything_of_an_event_comes_back_as_it_went_in",
+            "its_state_comes_back_as_it_went_in",
+            "a_state_comes_back_as_it_went_in_and_may_be_missing",
+        ],
+    ),
+    (
+        Fault::KeepsMilliseconds,
+        &["times_are_kept_to_the_microsecond_and_do_not_order_the_log"],
+    ),
+    (Fault::CutsLongNames, &["odd_names_are_kept_as_they_are"]),
+    (
+        Fault::FoldsCase,
+        &["names_that_look_alike_are_different_streams"],
+    ),
+    (
+        Fault::ForgetsIds,
+        &["the_same_batch_at_once_is_written_once"],
+    ),
+    (
+        Fault::RemembersRefusedIds,
+        &["ids_of_a_refused_append_are_still_free"],
+    ),
+    (
+        Fault::ComparesNoContent,
+        &[
+            "known_ids_with_other_content_are_an_error_and_never_a_conflict",
+            "two_known_batches_are_not_one",
+        ],
+    ),
+    (
+        Fault::AsksConditionsFirst,
+        &[
+            "it_is_recognised_whatever_the_condition",
+            "a_check_that_no_longer_holds_is_not_asked_of_a_batch_that_is_known",
+        ],
+    ),
+    (
+        Fault::AnswersARetryWithTheLatest,
+        &[
+            "the_same_batch_again_returns_the_first_result",
+            "a_unit_of_work_again_returns_each_streams_first_version",
+        ],
+    ),
+    (
+        Fault::TellsDuplicatesAsConflicts,
+        &["an_id_in_two_batches_at_once_is_taken_by_one"],
+    ),
+    (
+        Fault::HolesInVersions,
+        &["versions_are_dense_and_agree_with_positions_whoever_writes"],
+    ),
+    (
+        Fault::ReversesPages,
+        &["an_event_that_was_not_waited_for_is_delivered_once"],
+    ),
+    (
+        Fault::SaysTooEarlyThatAPageIsTheLast,
+        &[
+            "a_page_that_was_not_waited_for_is_read_by_the_next_call",
+            "a_read_that_is_under_way_goes_on_into_what_is_appended_meanwhile",
+        ],
+    ),
+    (
+        Fault::AnswersFromAReplica,
+        &["what_was_appended_is_read_at_once_by_every_handle"],
+    ),
+    (
+        Fault::CommitsOutOfOrder,
+        &["a_reader_that_goes_on_never_misses_and_never_sees_late"],
+    ),
+    (
+        Fault::KnowsFewNames,
+        &["kinds_are_found_however_rare_common_or_many_they_are"],
+    ),
+    (
+        Fault::IgnoresCategories,
+        &["every_kind_of_read_and_their_mixes_agree_with_a_filter"],
+    ),
+    (
+        Fault::IgnoresVersions,
+        &["a_long_stream_is_read_page_by_page_in_both_directions"],
+    ),
+    (
+        Fault::LeavesOutMoreThanContext,
+        &["without_context_the_same_events_are_read"],
+    ),
+    (
+        Fault::HeadIsAhead,
+        &["the_head_is_the_position_of_the_last_event"],
+    ),
+    (
+        Fault::CountsEachNameOnce,
+        &["statistics_count_events_streams_and_names"],
+    ),
+    (
+        Fault::LosesSnapshots,
+        &["of_many_saved_at_once_the_newest_is_kept"],
+    ),
+    (
+        Fault::KeepsTheLastSnapshot,
+        &["a_newer_snapshot_replaces_an_older_one_and_never_the_other_way"],
+    ),
+    (
+        Fault::IgnoresShapes,
+        &["one_of_another_shape_is_not_found_and_gives_way_to_any"],
+    ),
+    (
+        Fault::DeletesAllSnapshots,
+        &["deleting_counts_them_by_category_and_touches_no_event"],
+    ),
+    (
+        Fault::SavesAnyCheckpoint,
+        &[
+            "a_checkpoint_is_saved_only_by_who_knows_its_last_revision",
+            "of_many_who_save_at_once_one_wins_each_revision",
+        ],
+    ),
+    (
+        Fault::TellsRevisionsTheOtherWayRound,
+        &["who_is_refused_is_told_both_revisions"],
+    ),
+    (
+        Fault::IgnoresReleases,
+        &["projections_and_their_releases_keep_their_checkpoints_side_by_side"],
+    ),
+    (
+        Fault::NeverCloses,
+        &[
+            "a_closed_store_answers_each_call_with_an_error",
+            "what_is_under_way_when_a_store_is_closed_ends_and_is_told_the_truth",
+        ],
+    ),
+    (Fault::ClosesOnce, &["a_store_may_be_closed_again"]),
+    (
+        Fault::IgnoresTenantsOfStreams,
+        &[
+            "the_same_id_in_two_tenants_is_two_streams",
+            "tenants_whose_names_look_alike_are_different",
+        ],
+    ),
+    (
+        Fault::ReadsAllTenants,
+        &[
+            "every_kind_of_query_reads_the_tenants_own_only",
+            "a_query_and_a_stream_cannot_name_another_tenant",
+        ],
+    ),
+    (
+        Fault::CountsAllTenants,
+        &["counts_and_heads_stay_within_the_tenant"],
+    ),
+    (
+        Fault::HidesTenantsFromAll,
+        &["a_handle_that_is_bound_to_no_tenant_sees_all"],
+    ),
+    (
+        Fault::IdsAreUniqueInAllTenants,
+        &["the_ids_of_another_tenants_events_can_be_neither_guessed_nor_blocked"],
+    ),
+    (
+        Fault::SnapshotsOfTenantsAreShared,
+        &["snapshots_of_tenants_stand_apart"],
+    ),
+    (
+        Fault::CheckpointsOfTenantsAreShared,
+        &["checkpoints_of_tenants_stand_apart"],
+    ),
+];
+
+/// An empty store with this fault.
+fn with(fault: Fault) -> impl FnOnce() -> Ready<Store> + Send {
+    move || ready(Store::new(Broken::new(fault)))
+}
+
+#[test]
+fn each_case_finds_out_a_store_that_breaks_its_promise() {
+    let mut cases: HashMap<_, _> = contract::cases().copied().collect();
+    for (fault, names) in FAULTS {
+        for name in *names {
+            let case = cases.remove(name).expect("a case, named once");
+            let found_out = catch_unwind(|| contract::run(name, with(*fault), case)).is_err();
+            assert!(found_out, "{name} does not find out {fault:?}");
+            println!("{fault:?} is found out: {name}");
+        }
+    }
+    let unproven: Vec<_> = cases.keys().collect();
+    assert!(unproven.is_empty(), "no store breaks {unproven:?}");
+}
+
+#[test]
+fn without_a_fault_the_same_store_keeps_the_contract() {
+    for (name, case) in contract::cases() {
+        contract::run(name, with(Fault::None), *case);
+    }
+}
+
+#[test]
+fn a_store_that_never_answers_is_told_by_the_name_of_the_case() {
+    let (name, case) = contract::cases().next().expect("a case");
+    let patience = Duration::from_millis(10);
+    let outcome =
+        catch_unwind(|| contract::run_within(patience, name, with(Fault::NeverAnswers), *case));
+    let message = outcome.unwrap_err().downcast::<String>().expect("a text");
+    assert!(
+        message.contains("hangs") && message.contains(name),
+        "{message}"
+    );
+}
