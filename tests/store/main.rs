@@ -25,3 +25,18 @@ mod sqlite {
 
     recount::testing::store_contract!(empty);
 }
+
+/// Around any store, what fails by chance keeps the contract while nothing does, and while it is only late.
+mod delayed {
+    use std::time::Duration;
+
+    use recount::Store;
+    use recount::testing::{Fault, Faults};
+
+    pub async fn empty() -> Store {
+        let late = [Fault::Delay(Duration::from_micros(200))];
+        Faults::seeded_with(1, 0.2, late).around(&super::memory::empty().await)
+    }
+
+    recount::testing::store_contract!(empty);
+}

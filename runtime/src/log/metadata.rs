@@ -75,8 +75,17 @@ impl Metadata {
             && self.other.is_empty()
     }
 
-    /// As stored: JSON text, or nothing for an empty one.
-    pub(crate) fn to_json(&self) -> Option<String> {
+    /// As a backend stores it: JSON text, or nothing for an empty one.
+    ///
+    /// ```
+    /// use recount::log::Metadata;
+    ///
+    /// assert_eq!(Metadata::new().to_json(), None);
+    /// let json = Metadata::new().actor("clerk").to_json().unwrap();
+    /// assert_eq!(Metadata::from_json(&json)?.actor.as_deref(), Some("clerk"));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn to_json(&self) -> Option<String> {
         if self.is_empty() {
             return None;
         }
@@ -85,7 +94,10 @@ impl Metadata {
     }
 
     /// Back from what is stored; the empty text is the empty metadata.
-    pub(crate) fn from_json(json: &str) -> Result<Self, serde_json::Error> {
+    ///
+    /// # Errors
+    /// When the text is not metadata.
+    pub fn from_json(json: &str) -> Result<Self, serde_json::Error> {
         if json.is_empty() {
             Ok(Self::default())
         } else {

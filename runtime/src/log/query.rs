@@ -215,8 +215,20 @@ impl Query {
         self
     }
 
-    /// Whether a record fits, for backends that scan.
-    pub(crate) fn fits(
+    /// Whether an event fits: for backends that scan, and for whoever filters events that are read already. The order, the
+    /// limit and the size of pages say nothing about a single event.
+    ///
+    /// ```
+    /// use recount::log::{Position, Query, StreamId, Version};
+    ///
+    /// let stream = StreamId::new("account", "a")?;
+    /// let query = Query::all().category("account").after(Position(10));
+    /// let now = recount::chrono::Utc::now();
+    /// assert!(query.fits(&stream, "Opened", Position(11), Version(1), now));
+    /// assert!(!query.fits(&stream, "Opened", Position(10), Version(1), now));
+    /// # Ok::<(), recount::log::NameError>(())
+    /// ```
+    pub fn fits(
         &self,
         stream: &StreamId,
         name: &str,

@@ -169,8 +169,18 @@ impl StreamId {
         }
     }
 
-    /// The same stream under a tenant.
-    pub(crate) fn in_tenant(mut self, tenant: Option<TenantId>) -> Self {
+    /// The same stream under a tenant, or under none: what a backend makes of what it stored. Through a handle that is bound
+    /// to a tenant, a stream of another is refused all the same.
+    ///
+    /// ```
+    /// use recount::log::{StreamId, TenantId};
+    ///
+    /// let stream = StreamId::new("account", "a")?.in_tenant(Some(TenantId::new("acme")?));
+    /// assert_eq!(stream.to_string(), "acme:account/a");
+    /// # Ok::<(), recount::log::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn in_tenant(mut self, tenant: Option<TenantId>) -> Self {
         self.tenant = tenant;
         self
     }
