@@ -87,7 +87,9 @@ fn every_store_finds_a_leap_second_by_the_same_time() {
             later,
             Command::Append(None, vec![event(leap_second(), None)]),
         ),
+        (later, Command::Append(None, vec![event(later, None)])),
         (later, since(later)),
+        (later, since(leap_second())),
     ]);
 }
 
