@@ -76,6 +76,56 @@ pub enum Answer {
     Fault(String),
 }
 
+impl Answer {
+    /// All kinds that a run of many scripts comes to.
+    pub const KINDS: [&str; 19] = [
+        "Done",
+        "Number",
+        "Appended",
+        "Conflict",
+        "Duplicate",
+        "Refused",
+        "OutsideTenant",
+        "Events",
+        "Stats",
+        "Snapshot",
+        "Checkpoint",
+        "Moved",
+        "Loaded",
+        "NotFound",
+        "BeyondEnd",
+        "AlreadyExists",
+        "Rejected",
+        "Unrecordable",
+        "Repeated",
+    ];
+
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Appended { repeated: true, .. } => "Repeated",
+            Self::Done => "Done",
+            Self::Number(_) => "Number",
+            Self::Appended { .. } => "Appended",
+            Self::Conflict { .. } => "Conflict",
+            Self::Duplicate { .. } => "Duplicate",
+            Self::Refused { .. } => "Refused",
+            Self::OutsideTenant { .. } => "OutsideTenant",
+            Self::Events(_) => "Events",
+            Self::Stats { .. } => "Stats",
+            Self::Snapshot(_) => "Snapshot",
+            Self::Checkpoint(_) => "Checkpoint",
+            Self::Moved { .. } => "Moved",
+            Self::Loaded { .. } => "Loaded",
+            Self::NotFound(_) => "NotFound",
+            Self::BeyondEnd { .. } => "BeyondEnd",
+            Self::AlreadyExists { .. } => "AlreadyExists",
+            Self::Rejected(_) => "Rejected",
+            Self::Unrecordable { .. } => "Unrecordable",
+            Self::Fault(_) => "Fault",
+        }
+    }
+}
+
 /// An event that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {

@@ -14,11 +14,13 @@ mod regressions;
 mod shared;
 mod subject;
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
 
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 use tokio::runtime::Runtime;
 
+use crate::answer::Answer;
 use crate::commands::{Script, script};
 use crate::model::Model;
 use crate::subject::Subject;
@@ -31,6 +33,9 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         .unwrap()
 });
 
+/// How often each kind of answer was given, since a comparison of what never happens says nothing.
+static SEEN: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
+
 #[test]
 fn every_store_answers_each_command_as_the_model_does() {
     let cases = std::env::var("PROPTEST_CASES")
@@ -38,7 +43,7 @@ fn every_store_answers_each_command_as_the_model_does() {
         .and_then(|cases| cases.parse().ok());
     let regressions = FileFailurePersistence::Direct("tests/model/regressions.txt");
     let mut runner = TestRunner::new(Config {
-        cases: cases.unwrap_or(200),
+        cases: cases.unwrap_or(400),
         failure_persistence: Some(Box::new(regressions)),
         max_shrink_iters: 20_000,
         ..Config::default()
@@ -46,6 +51,14 @@ fn every_store_answers_each_command_as_the_model_does() {
     let outcome = runner.run(&script(60), |script| RUNTIME.block_on(agrees(&script)));
     if let Err(failure) = outcome {
         panic!("{failure}");
+    }
+    let seen = SEEN.lock().unwrap();
+    println!(
+        "answers that agreed: {} {seen:?}",
+        seen.values().sum::<u64>()
+    );
+    for kind in Answer::KINDS {
+        assert!(seen.contains_key(kind), "no script led to {kind}: {seen:?}");
     }
 }
 
@@ -65,6 +78,7 @@ async fn agrees(script: &Script) -> Result<(), TestCaseError> {
                 )));
             }
         }
+        *SEEN.lock().unwrap().entry(wanted.kind()).or_default() += stores.len() as u64;
     }
     Ok(())
 }

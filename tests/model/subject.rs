@@ -396,7 +396,8 @@ impl Damage {
     fn inflict(self, connection: &Connection) {
         let sql = match self {
             Self::HalfIsLost => {
-                "UPDATE snapshots SET state = substr(state, 1, length(state) / 2)".to_owned()
+                "UPDATE snapshots SET state = coalesce(substr(state, 1, length(state) / 2), '')"
+                    .to_owned()
             }
             Self::Text(text) => format!("UPDATE snapshots SET state = '{text}'"),
             Self::Bytes(bytes) => {
