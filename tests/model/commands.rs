@@ -265,8 +265,8 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (tenant(), name()).prop_map(|(by, name)| C::Version(by, name)),
         2 => tenant().prop_map(C::Head),
         3 => tenant().prop_map(C::Stats),
-        3 => (snapshot_name(), small(), 0..3_u64, bytes()).prop_map(|(name, version, shape, state)| C::SaveSnapshot(name, version, shape, state)),
-        3 => (snapshot_name(), 0..3_u64).prop_map(|(name, shape)| C::Snapshot(name, shape)),
+        5 => (snapshot_name(), prop_oneof![3 => 0..4_u64, 1 => small()], 0..2_u64, bytes()).prop_map(|(name, version, shape, state)| C::SaveSnapshot(name, version, shape, state)),
+        4 => (snapshot_name(), 0..2_u64).prop_map(|(name, shape)| C::Snapshot(name, shape)),
         2 => (tenant(), option::of(prop_oneof![Just("account"), Just("meter"), Just("order")])).prop_map(|(by, category)| C::DeleteSnapshots(by, category)),
         6 => (tenant(), projection(), prop_oneof![6 => 0..4_u64, 1 => Just(u64::MAX)], small(), option::of(bytes()))
             .prop_map(|(by, projection, revision, position, state)| C::SaveCheckpoint(by, projection, revision, position, state)),
@@ -282,10 +282,10 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (account(), time()).prop_map(|(account, time)| C::LoadAsOf(account, time)),
         2 => account().prop_map(C::History),
         3 => account().prop_map(C::TakeSnapshot),
-        8 => (account(), 0..3_usize).prop_map(|(account, place)| C::Keep(account, place)),
-        2 => (0..3_usize, 0..3_usize).prop_map(|(from, to)| C::Copy(from, to)),
-        6 => (0..3_usize, vec(happening(), 1..3)).prop_map(|(place, events)| C::Record(place, events)),
-        5 => (account(), 0..3_usize).prop_map(|(account, place)| C::Save(account, place)),
+        8 => (account(), place()).prop_map(|(account, place)| C::Keep(account, place)),
+        2 => (place(), place()).prop_map(|(from, to)| C::Copy(from, to)),
+        10 => (place(), vec(happening(), 1..3)).prop_map(|(place, events)| C::Record(place, events)),
+        8 => (account(), place()).prop_map(|(account, place)| C::Save(account, place)),
         4 => (tenant(), prop::sample::subsequence(vec![0_usize, 1, 2], 0..=3).prop_shuffle(), option::of(part()))
             .prop_map(|(by, places, part)| C::UnitOfWork(by, places, part)),
         4 => damage().prop_map(C::DamageSnapshots),
@@ -530,6 +530,10 @@ fn account() -> impl Strategy<Value = Account> {
         actor,
         snapshots,
     })
+}
+
+fn place() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => Just(0), 1 => 1..3_usize]
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
