@@ -243,20 +243,49 @@ impl fmt::Debug for Script {
     }
 }
 
-/// Scripts of up to this many commands.
+/// Scripts of up to this many commands: about one thing for the most part, so that it comes to the rare cases, or about all.
 pub fn script(longest: usize) -> impl Strategy<Value = Script> {
-    vec(step(), 1..=longest).prop_map(Script)
+    let of = move |log, accounts, kept| {
+        let command = prop_oneof![
+            log => on_the_log(),
+            accounts => on_accounts(),
+            kept => on_what_is_kept(),
+            2 => on_the_file(),
+        ];
+        vec(step(command), 1..=longest)
+    };
+    // An account to begin with, since most commands need one.
+    let accounts = (first_account(), of(2, 30, 2)).prop_map(|(first, mut rest)| {
+        rest.insert(0, first);
+        rest
+    });
+    prop_oneof![
+        3 => of(30, 1, 1),
+        3 => accounts,
+        1 => of(1, 1, 30),
+        2 => of(10, 10, 4),
+    ]
+    .prop_map(Script)
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    (command(), any::<bool>(), time()).prop_map(|(command, second, now)| Step {
+fn step(command: impl Strategy<Value = Command>) -> impl Strategy<Value = Step> {
+    (command, any::<bool>(), time()).prop_map(|(command, second, now)| Step {
         command,
         second,
         now,
     })
 }
 
-fn command() -> impl Strategy<Value = Command> {
+fn first_account() -> impl Strategy<Value = Step> {
+    step(
+        (account(), vec(happening(), 0..3)).prop_map(|(account, rest)| {
+            let opened = std::iter::once(Happening::Opened("John"));
+            Command::Create(account, opened.chain(rest).collect())
+        }),
+    )
+}
+
+fn on_the_log() -> impl Strategy<Value = Command> {
     use Command as C;
     prop_oneof![
         24 => (tenant(), vec(part(), 0..4)).prop_map(|(by, parts)| C::Append(by, parts)),
@@ -265,31 +294,47 @@ fn command() -> impl Strategy<Value = Command> {
         3 => (tenant(), name()).prop_map(|(by, name)| C::Version(by, name)),
         2 => tenant().prop_map(C::Head),
         3 => tenant().prop_map(C::Stats),
-        5 => (snapshot_name(), prop_oneof![3 => 0..4_u64, 1 => small()], 0..2_u64, bytes()).prop_map(|(name, version, shape, state)| C::SaveSnapshot(name, version, shape, state)),
-        4 => (snapshot_name(), 0..2_u64).prop_map(|(name, shape)| C::Snapshot(name, shape)),
-        2 => (tenant(), option::of(prop_oneof![Just("account"), Just("meter"), Just("order")])).prop_map(|(by, category)| C::DeleteSnapshots(by, category)),
-        6 => (tenant(), projection(), prop_oneof![6 => 0..4_u64, 1 => Just(u64::MAX)], small(), option::of(bytes()))
+    ]
+}
+
+fn on_what_is_kept() -> impl Strategy<Value = Command> {
+    use Command as C;
+    let category = option::of(prop_oneof![Just("account"), Just("meter"), Just("order")]);
+    let version = prop_oneof![3 => 0..4_u64, 1 => small()];
+    let revision = prop_oneof![6 => 0..4_u64, 1 => Just(u64::MAX)];
+    prop_oneof![
+        3 => (snapshot_name(), version, 0..2_u64, bytes()).prop_map(|(name, version, shape, state)| C::SaveSnapshot(name, version, shape, state)),
+        3 => (snapshot_name(), 0..2_u64).prop_map(|(name, shape)| C::Snapshot(name, shape)),
+        1 => (tenant(), category).prop_map(|(by, category)| C::DeleteSnapshots(by, category)),
+        3 => (tenant(), projection(), revision, small(), option::of(bytes()))
             .prop_map(|(by, projection, revision, position, state)| C::SaveCheckpoint(by, projection, revision, position, state)),
-        3 => (tenant(), projection()).prop_map(|(by, projection)| C::Checkpoint(by, projection)),
-        10 => (account(), vec(happening(), 0..3)).prop_map(|(account, mut rest)| {
-            rest.insert(0, Happening::Opened("John"));
-            C::Create(account, rest)
-        }),
-        2 => (account(), vec(happening(), 0..3)).prop_map(|(account, events)| C::Create(account, events)),
+        2 => (tenant(), projection()).prop_map(|(by, projection)| C::Checkpoint(by, projection)),
+    ]
+}
+
+fn on_accounts() -> impl Strategy<Value = Command> {
+    use Command as C;
+    let places = prop::sample::subsequence(vec![0_usize, 1, 2], 0..=3).prop_shuffle();
+    prop_oneof![
+        3 => (account(), vec(happening(), 0..4)).prop_map(|(account, events)| C::Create(account, events)),
         12 => (account(), decision()).prop_map(|(account, decision)| C::Execute(account, decision)),
         5 => account().prop_map(C::Load),
         3 => (account(), small()).prop_map(|(account, version)| C::LoadAt(account, version)),
         2 => (account(), time()).prop_map(|(account, time)| C::LoadAsOf(account, time)),
         2 => account().prop_map(C::History),
         3 => account().prop_map(C::TakeSnapshot),
-        8 => (account(), place()).prop_map(|(account, place)| C::Keep(account, place)),
+        6 => (account(), place()).prop_map(|(account, place)| C::Keep(account, place)),
         2 => (place(), place()).prop_map(|(from, to)| C::Copy(from, to)),
-        10 => (place(), vec(happening(), 1..3)).prop_map(|(place, events)| C::Record(place, events)),
-        8 => (account(), place()).prop_map(|(account, place)| C::Save(account, place)),
-        4 => (tenant(), prop::sample::subsequence(vec![0_usize, 1, 2], 0..=3).prop_shuffle(), option::of(part()))
-            .prop_map(|(by, places, part)| C::UnitOfWork(by, places, part)),
-        4 => damage().prop_map(C::DamageSnapshots),
-        3 => prop_oneof![Just(Closing::Closed), Just(Closing::Dropped)].prop_map(C::Reopen),
+        6 => (place(), vec(happening(), 1..3)).prop_map(|(place, events)| C::Record(place, events)),
+        6 => (account(), place()).prop_map(|(account, place)| C::Save(account, place)),
+        4 => (tenant(), places, option::of(part())).prop_map(|(by, places, part)| C::UnitOfWork(by, places, part)),
+    ]
+}
+
+fn on_the_file() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        damage().prop_map(Command::DamageSnapshots),
+        prop_oneof![Just(Closing::Closed), Just(Closing::Dropped)].prop_map(Command::Reopen),
     ]
 }
 
@@ -539,7 +584,7 @@ fn place() -> impl Strategy<Value = usize> {
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         1 => Just(Happening::Opened("Jane")),
-        12 => (1..100_i64).prop_map(Happening::Deposited),
+        20 => (1..100_i64).prop_map(Happening::Deposited),
         6 => (1..100_i64).prop_map(Happening::Withdrawn),
         3 => prop::num::f64::NORMAL.prop_map(Happening::Measured),
         1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(-0.0)].prop_map(Happening::Measured),
