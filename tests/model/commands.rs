@@ -268,12 +268,14 @@ pub fn script(longest: usize) -> impl Strategy<Value = Script> {
     .prop_map(Script)
 }
 
-fn step(command: impl Strategy<Value = Command>) -> impl Strategy<Value = Step> {
-    (command, any::<bool>(), time()).prop_map(|(command, second, now)| Step {
-        command,
-        second,
-        now,
-    })
+fn step(command: impl Strategy<Value = Command> + 'static) -> BoxedStrategy<Step> {
+    (command, any::<bool>(), time())
+        .prop_map(|(command, second, now)| Step {
+            command,
+            second,
+            now,
+        })
+        .boxed()
 }
 
 fn first_account() -> impl Strategy<Value = Step> {
@@ -285,7 +287,7 @@ fn first_account() -> impl Strategy<Value = Step> {
     )
 }
 
-fn on_the_log() -> impl Strategy<Value = Command> {
+fn on_the_log() -> BoxedStrategy<Command> {
     use Command as C;
     prop_oneof![
         24 => (tenant(), vec(part(), 0..4)).prop_map(|(by, parts)| C::Append(by, parts)),
@@ -295,9 +297,10 @@ fn on_the_log() -> impl Strategy<Value = Command> {
         2 => tenant().prop_map(C::Head),
         3 => tenant().prop_map(C::Stats),
     ]
+    .boxed()
 }
 
-fn on_what_is_kept() -> impl Strategy<Value = Command> {
+fn on_what_is_kept() -> BoxedStrategy<Command> {
     use Command as C;
     let category = option::of(prop_oneof![Just("account"), Just("meter"), Just("order")]);
     let version = prop_oneof![3 => 0..4_u64, 1 => small()];
@@ -310,9 +313,10 @@ fn on_what_is_kept() -> impl Strategy<Value = Command> {
             .prop_map(|(by, projection, revision, position, state)| C::SaveCheckpoint(by, projection, revision, position, state)),
         2 => (tenant(), projection()).prop_map(|(by, projection)| C::Checkpoint(by, projection)),
     ]
+    .boxed()
 }
 
-fn on_accounts() -> impl Strategy<Value = Command> {
+fn on_accounts() -> BoxedStrategy<Command> {
     use Command as C;
     let places = prop::sample::subsequence(vec![0_usize, 1, 2], 0..=3).prop_shuffle();
     prop_oneof![
@@ -329,13 +333,15 @@ fn on_accounts() -> impl Strategy<Value = Command> {
         6 => (account(), place()).prop_map(|(account, place)| C::Save(account, place)),
         4 => (tenant(), places, option::of(part())).prop_map(|(by, places, part)| C::UnitOfWork(by, places, part)),
     ]
+    .boxed()
 }
 
-fn on_the_file() -> impl Strategy<Value = Command> {
+fn on_the_file() -> BoxedStrategy<Command> {
     prop_oneof![
         damage().prop_map(Command::DamageSnapshots),
         prop_oneof![Just(Closing::Closed), Just(Closing::Dropped)].prop_map(Command::Reopen),
     ]
+    .boxed()
 }
 
 fn tenant() -> impl Strategy<Value = Tenant> {
@@ -478,7 +484,7 @@ pub fn time() -> impl Strategy<Value = DateTime<Utc>> {
     ]
 }
 
-fn read() -> impl Strategy<Value = Read> {
+fn read() -> BoxedStrategy<Read> {
     let place = || prop_oneof![8 => 0..40_u64, 1 => Just(u64::MAX)];
     let version = || prop_oneof![8 => 0..8_u64, 1 => Just(u64::MAX)];
     let selector = (
@@ -515,26 +521,28 @@ fn read() -> impl Strategy<Value = Read> {
     );
     let selectors = prop_oneof![2 => vec(selector.clone(), 0..1), 3 => vec(selector, 1..3)];
     let stream = option::weighted(0.4, readable_name());
-    (stream, selectors, places, versions, times, order).prop_map(
-        |(stream, selectors, (after, up_to), (from, to), (since, before), order)| {
-            let (backwards, limit, page_size, with_context, one_by_one) = order;
-            let mut query = Query::all().any_of(selectors);
-            query.after = Position(after.unwrap_or(0));
-            query.up_to = up_to.map(Position);
-            query.from_version = Version(from.unwrap_or(0));
-            query.to_version = to.map(Version);
-            query.since = since;
-            query.before = before;
-            query.limit = limit;
-            query.page_size = page_size;
-            query.with_context = with_context;
-            Read {
-                query: if backwards { query.backwards() } else { query },
-                stream,
-                one_by_one,
-            }
-        },
-    )
+    (stream, selectors, places, versions, times, order)
+        .prop_map(
+            |(stream, selectors, (after, up_to), (from, to), (since, before), order)| {
+                let (backwards, limit, page_size, with_context, one_by_one) = order;
+                let mut query = Query::all().any_of(selectors);
+                query.after = Position(after.unwrap_or(0));
+                query.up_to = up_to.map(Position);
+                query.from_version = Version(from.unwrap_or(0));
+                query.to_version = to.map(Version);
+                query.since = since;
+                query.before = before;
+                query.limit = limit;
+                query.page_size = page_size;
+                query.with_context = with_context;
+                Read {
+                    query: if backwards { query.backwards() } else { query },
+                    stream,
+                    one_by_one,
+                }
+            },
+        )
+        .boxed()
 }
 
 /// Versions and positions that a domain can have.
