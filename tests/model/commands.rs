@@ -282,6 +282,11 @@ fn first_account() -> impl Strategy<Value = Step> {
     step(
         (account(), vec(happening(), 0..3)).prop_map(|(account, rest)| {
             let opened = std::iter::once(Happening::Opened("John"));
+            let account = Account {
+                by: None,
+                id: "a",
+                ..account
+            };
             Command::Create(account, opened.chain(rest).collect())
         }),
     )
