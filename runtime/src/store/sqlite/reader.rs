@@ -276,11 +276,7 @@ impl Reading<'_> {
     /// Fills the page with events of some kinds: by their index where they are rare, by a scan where they are not,
     /// since going through an index costs about four times as much for an event.
     fn fill_by_kind(&mut self, these: &[i64], page: &mut Page) -> rusqlite::Result<End> {
-        let head: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT max(position) FROM events")?
-            .query_row([], |row| row.get(0))?;
-        let head = u64::try_from(head.unwrap_or(0)).unwrap_or(0);
+        let head = self.head()?;
         let mut after = self.query.after.0;
         let mut up_to = self.query.up_to.map_or(head, |last| last.0.min(head));
         let span = SPAN.saturating_mul((self.limit as u64).max(SAMPLE));
@@ -378,6 +374,15 @@ impl Reading<'_> {
         Ok(End::Last)
     }
 
+    /// The last position, as the table tells it.
+    fn head(&self) -> rusqlite::Result<u64> {
+        let head: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(position) FROM events")?
+            .query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(head.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// The position of a row that cannot be read since its part of the file is damaged, as an index tells it.
     fn probe(&self, these: Option<&[i64]>) -> rusqlite::Result<Option<Position>> {
         let query = self.query;
@@ -391,9 +396,10 @@ impl Reading<'_> {
         let forwards = query.stream.is_none() && query.direction == Direction::Forwards;
         Ok(match found {
             Ok(position) => Some(Position(position.cast_unsigned())),
-            // Positions have no gaps, so the next one is it.
+            // Positions have no gaps, so the next one is it, as long as there is one.
             Err(error) if is_damage(&error) && forwards => {
-                Some(Position(query.after.0.saturating_add(1)))
+                let next = query.after.0.saturating_add(1);
+                (next <= self.head()?).then_some(Position(next))
             }
             Err(error) if is_damage(&error) => None,
             Err(error) => return Err(error),
