@@ -215,7 +215,6 @@ async fn read(mut reader: Reader, query: &Query) {
     let mut last: Option<Position> = None;
     for _ in 0..2000 {
         match reader.next().await {
-            Ok(None) => return,
             Ok(Some(event)) => {
                 let position = event.position;
                 assert!(
@@ -232,7 +231,7 @@ async fn read(mut reader: Reader, query: &Query) {
                 let _ = serde_json::from_slice::<serde_json::Value>(&event.payload);
             }
             Err(ReadError::Corrupt { .. }) => {}
-            Err(_) => return,
+            Ok(None) | Err(_) => return,
         }
     }
     panic!("a read without an end: {query:?}");

@@ -66,7 +66,7 @@ pub struct Rated {
 }
 
 fn wrapped(json: Value) -> Value {
-    serde_json::json!({ "stars": json })
+    Value::Object([("stars".to_owned(), json)].into_iter().collect())
 }
 
 fn checked(json: Value) -> Result<Value, String> {
@@ -87,6 +87,10 @@ pub struct Counted {
 #[event(upcast_from = Counted, with = once_each)]
 pub struct CountedV2 {}
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a conversion takes the old event"
+)]
 fn once_each(old: Counted) -> Vec<CountedV2> {
     (0..old.times).map(|_| CountedV2 {}).collect()
 }
