@@ -11,6 +11,12 @@ mod attr;
 mod diag;
 mod event;
 mod fingerprint;
+#[cfg(test)]
+#[path = "../../tests/fuzz/attributes.rs"]
+mod fuzz;
+#[cfg(test)]
+#[path = "../../tests/fuzz/inputs.rs"]
+mod fuzz_inputs;
 mod handler;
 mod id;
 mod path;

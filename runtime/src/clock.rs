@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::log::EventId;
@@ -101,8 +101,13 @@ impl Default for Sources {
 }
 
 impl Sources {
-    /// The time now, to the microsecond: what every backend keeps, so that state after recording equals state after loading.
+    /// The time now, as every backend keeps it, so that state after recording equals state after loading.
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.clock.now().trunc_subsecs(6)
+        as_kept(self.clock.now())
     }
+}
+
+/// What every backend keeps of a time: whole microseconds since 1970, which count a leap second as the second after it.
+pub(crate) fn as_kept(time: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }

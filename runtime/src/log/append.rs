@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::stream::check_name;
 use super::{EventId, Metadata, NameError, Position, StreamId, TenantId, Version};
+use crate::clock::as_kept;
 use crate::event::{Event, PayloadError};
 use crate::store::BackendError;
 
@@ -150,10 +151,10 @@ pub struct StreamAppend {
 }
 
 impl StreamAppend {
-    /// Cuts times to what every backend keeps.
+    /// Makes times what every backend keeps of them.
     pub(crate) fn keep_microseconds(&mut self) {
         for event in &mut self.events {
-            event.recorded_at = event.recorded_at.trunc_subsecs(6);
+            event.recorded_at = as_kept(event.recorded_at);
         }
     }
 }

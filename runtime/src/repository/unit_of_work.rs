@@ -39,7 +39,8 @@ pub struct UnitOfWork<'r> {
 #[derive(Debug)]
 enum Part<'r> {
     Root(&'r mut Journal),
-    Events(StreamId, Expected, Vec<NewEvent>),
+    /// What was given by hand.
+    Events(Batch),
 }
 
 impl Store {
@@ -72,11 +73,8 @@ impl<'r> UnitOfWork<'r> {
         expected: Expected,
         events: impl IntoIterator<Item = NewEvent>,
     ) -> Self {
-        self.parts.push(Part::Events(
-            stream.clone(),
-            expected,
-            events.into_iter().collect(),
-        ));
+        let events = Batch::new().append(stream.clone(), expected, events);
+        self.parts.push(Part::Events(events));
         self
     }
 
@@ -91,12 +89,18 @@ impl<'r> UnitOfWork<'r> {
     pub async fn commit(self) -> Result<Appended, SaveError> {
         let mut batch = Batch::new();
         for part in &self.parts {
-            batch = match part {
-                Part::Root(journal) => journal.batch(batch, Expected::Version(journal.stored))?,
-                Part::Events(stream, expected, events) => {
-                    batch.append(self.store.bound(stream)?, *expected, events.clone())
+            match part {
+                Part::Root(journal) => {
+                    batch = journal.batch(batch, Expected::Version(journal.stored))?;
                 }
-            };
+                Part::Events(events) => {
+                    let accepted = self.store.accept(events.clone())?;
+                    accepted
+                        .into_parts()
+                        .into_iter()
+                        .for_each(|part| batch.push(part));
+                }
+            }
         }
         let appended = super::append(&self.store, super::RetryPolicy::default(), &batch).await?;
         for part in self.parts {

@@ -192,8 +192,8 @@ impl Store {
     /// # Ok(()) }
     /// ```
     pub async fn append_batch(&self, batch: Batch) -> Result<Appended, AppendError> {
-        batch.validate(true)?;
-        self.append_bound(batch).await
+        let batch = self.accept(batch)?;
+        self.backend.append(batch.by(self.tenant.clone())).await
     }
 
     /// Appends what this crate encoded itself, whose payloads need not be parsed again. Its streams are named in full: a root
@@ -210,16 +210,6 @@ impl Store {
                 stream: part.stream.clone(),
                 tenant: tenant.clone(),
             });
-        }
-        self.backend.append(batch.by(self.tenant.clone())).await
-    }
-
-    async fn append_bound(&self, mut batch: Batch) -> Result<Appended, AppendError> {
-        for part in batch.parts_mut() {
-            part.keep_microseconds();
-            part.stream = self
-                .bind(&part.stream)
-                .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })?;
         }
         self.backend.append(batch.by(self.tenant.clone())).await
     }
@@ -327,10 +317,16 @@ impl Store {
         &self.backend
     }
 
-    /// The batch's part of this handle's own tenant, for events that were given by hand.
-    pub(crate) fn bound(&self, stream: &StreamId) -> Result<StreamId, AppendError> {
-        self.bind(stream)
-            .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })
+    /// A batch that was given by hand, as it is stored: looked over, its times as they are kept, its streams this handle's.
+    pub(crate) fn accept(&self, mut batch: Batch) -> Result<Batch, AppendError> {
+        batch.validate(true)?;
+        for part in batch.parts_mut() {
+            part.keep_microseconds();
+            part.stream = self
+                .bind(&part.stream)
+                .map_err(|(stream, tenant)| AppendError::OutsideTenant { stream, tenant })?;
+        }
+        Ok(batch)
     }
 
     pub(crate) fn sources(&self) -> &Sources {

@@ -277,11 +277,7 @@ impl Reading<'_> {
     /// Fills the page with events of some kinds: by their index where they are rare, by a scan where they are not,
     /// since going through an index costs about four times as much for an event.
     fn fill_by_kind(&mut self, these: &[i64], page: &mut Page) -> rusqlite::Result<End> {
-        let head: Option<i64> = self
-            .connection
-            .prepare_cached("SELECT max(position) FROM events")?
-            .query_row([], |row| row.get(0))?;
-        let head = u64::try_from(head.unwrap_or(0)).unwrap_or(0);
+        let head = self.head()?;
         let mut after = self.query.after.0;
         let mut up_to = self.query.up_to.map_or(head, |last| last.0.min(head));
         let span = SPAN.saturating_mul((self.limit as u64).max(SAMPLE));
@@ -330,6 +326,7 @@ impl Reading<'_> {
         // Merged ones are chosen already.
         let these = these.filter(|_| !matches!(way, Way::Merge(_)));
         let mut dense = Dense::of(self.query, way);
+        let mut order = Order::of(self.query.direction, after, up_to);
         while let Some(row) = rows.next()? {
             let (position, version, number) = (row.get_ref(0)?, row.get_ref(1)?, row.get_ref(2)?);
             // The key of the table is always a number.
@@ -337,6 +334,14 @@ impl Reading<'_> {
                 continue;
             };
             let position = Position(position.cast_unsigned());
+            if !order.follows(position) {
+                let by_version = self.query.stream.is_some() && matches!(way, Way::Scan);
+                return if by_version {
+                    Ok(End::Gap)
+                } else {
+                    Err(out_of_order(position))
+                };
+            }
             let (version, number) = match (version, number) {
                 (ValueRef::Integer(version), ValueRef::Integer(number)) if version > 0 => {
                     (Version(version.cast_unsigned()), number)
@@ -379,6 +384,15 @@ impl Reading<'_> {
         Ok(End::Last)
     }
 
+    /// The last position, as the table tells it.
+    fn head(&self) -> rusqlite::Result<u64> {
+        let head: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(position) FROM events")?
+            .query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(head.unwrap_or(0)).unwrap_or(0))
+    }
+
     /// The position of a row that cannot be read since its part of the file is damaged, as an index tells it.
     fn probe(&self, these: Option<&[i64]>) -> rusqlite::Result<Option<Position>> {
         let query = self.query;
@@ -390,16 +404,51 @@ impl Reading<'_> {
             .prepare_cached(&select.sql)?
             .query_row(params_from_iter(&select.values), |row| row.get::<_, i64>(0));
         let forwards = query.stream.is_none() && query.direction == Direction::Forwards;
+        let mut order = Order::of(query.direction, query.after.0, up_to);
         Ok(match found {
-            Ok(position) => Some(Position(position.cast_unsigned())),
-            // Positions have no gaps, so the next one is it.
+            Ok(position) => {
+                Some(Position(position.cast_unsigned())).filter(|position| order.follows(*position))
+            }
+            // Positions have no gaps, so the next one is it, as long as there is one.
             Err(error) if is_damage(&error) && forwards => {
-                Some(Position(query.after.0.saturating_add(1)))
+                let next = query.after.0.saturating_add(1);
+                (next <= self.head()?).then_some(Position(next))
             }
             Err(error) if is_damage(&error) => None,
             Err(error) => return Err(error),
         })
     }
+}
+
+/// The order of positions, which a damaged tree of pages may break without SQLite noticing.
+struct Order {
+    direction: Direction,
+    last: u64,
+}
+
+impl Order {
+    fn of(direction: Direction, after: u64, up_to: Option<u64>) -> Self {
+        let last = match direction {
+            Direction::Forwards => after,
+            Direction::Backwards => up_to.map_or(u64::MAX, |last| last.saturating_add(1)),
+        };
+        Self { direction, last }
+    }
+
+    fn follows(&mut self, position: Position) -> bool {
+        let last = std::mem::replace(&mut self.last, position.0);
+        match self.direction {
+            Direction::Forwards => position.0 > last,
+            Direction::Backwards => position.0 < last,
+        }
+    }
+}
+
+fn out_of_order(position: Position) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+        Some(format!("position {position} stands out of order")),
+    )
 }
 
 /// The version that a stream's next row must have, where that is known.

@@ -186,10 +186,10 @@ fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The first stored time that is not before this one; stored times have no parts of a microsecond.
+/// The first stored time that is not before this one; stored times have no parts of a microsecond and no leap seconds.
 fn microseconds(time: DateTime<Utc>) -> i64 {
-    let part = time.timestamp_subsec_nanos() % 1000;
-    time.timestamp_micros().saturating_add(i64::from(part > 0))
+    let nanoseconds = time.timestamp_subsec_nanos().min(1_000_000_000);
+    time.timestamp() * 1_000_000 + i64::from(nanoseconds.div_ceil(1000))
 }
 
 #[cfg(test)]
