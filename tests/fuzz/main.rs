@@ -1,5 +1,7 @@
 //! The fuzz targets on stable Rust: every input that is kept, then mutations of them.
 //!
+//! The macros' target is a test of their own crate, since nothing can be called from outside of it.
+//!
 //! With a fuzzer, which goes further: `cargo +nightly fuzz run --fuzz-dir tests/fuzz record`, or `file`, or `attributes`.
 
 mod file;

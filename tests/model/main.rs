@@ -43,7 +43,7 @@ fn every_store_answers_each_command_as_the_model_does() {
         .and_then(|cases| cases.parse().ok());
     let regressions = FileFailurePersistence::Direct("tests/model/regressions.txt");
     let mut runner = TestRunner::new(Config {
-        cases: cases.unwrap_or(256),
+        cases: cases.unwrap_or(600),
         failure_persistence: Some(Box::new(regressions)),
         max_shrink_iters: 20_000,
         ..Config::default()
