@@ -601,11 +601,11 @@ fn refused(batch: &[Append]) -> Option<Answer> {
 /// Why an event is refused, if it is.
 fn refusal(event: &NewEvent) -> Option<String> {
     let reason = if event.name.is_empty() {
-        "a event name cannot be empty"
+        "the event name cannot be empty"
     } else if event.name.len() > 255 {
-        "a event name can have at most 255 bytes, this one has 256"
+        "the event name can have at most 255 bytes, this one has 256"
     } else if event.name.contains('\0') {
-        "a event name cannot hold a NUL character"
+        "the event name cannot hold a NUL character"
     } else if event.schema_version == 0 {
         "schema versions start at 1"
     } else if std::str::from_utf8(&event.payload)

@@ -8,13 +8,13 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub enum NameError {
     /// The name has no characters.
-    #[error("a {what} cannot be empty")]
+    #[error("the {what} cannot be empty")]
     Empty {
         /// What was named: "category", "stream id", "tenant" or "event name".
         what: &'static str,
     },
     /// The name is longer than the limit.
-    #[error("a {what} can have at most {limit} bytes, this one has {actual}")]
+    #[error("the {what} can have at most {limit} bytes, this one has {actual}")]
     TooLong {
         /// What was named.
         what: &'static str,
@@ -24,7 +24,7 @@ pub enum NameError {
         actual: usize,
     },
     /// The name holds a NUL character, which SQL text cannot.
-    #[error("a {what} cannot hold a NUL character")]
+    #[error("the {what} cannot hold a NUL character")]
     Nul {
         /// What was named.
         what: &'static str,

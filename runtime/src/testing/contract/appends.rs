@@ -219,7 +219,7 @@ cases! {
             (with(|new| new.payload = Vec::new()), "the payload is not JSON"),
             (with(|new| new.payload = b"\"\xff\"".to_vec()), "the payload is not JSON"),
             (with(|new| new.schema_version = 0), "schema versions start at 1"),
-            (with(|new| new.name = "".into()), "a event name cannot be empty"),
+            (with(|new| new.name = "".into()), "the event name cannot be empty"),
             (with(|new| new.name = "a\0b".into()), "cannot hold a NUL"),
             (with(|new| new.name = "x".repeat(256).into()), "at most 255 bytes"),
             (vec![twice.clone(), twice.clone()], "stands twice in one batch"),
