@@ -42,12 +42,18 @@ pub enum Fault {
     ForgetsIds,
     RemembersRefusedIds,
     ComparesNoContent,
+    ComparesTimesAndMetadata,
+    ComparesParts,
+    AnswersARetryWithItsFirstParts,
     AsksConditionsFirst,
     AnswersARetryWithTheLatest,
     TellsDuplicatesAsConflicts,
     HolesInVersions,
     ReversesPages,
     SaysTooEarlyThatAPageIsTheLast,
+    IgnoresTheBytesOfPages,
+    IgnoresLimits,
+    IgnoresAfterWhenBackwards,
     AnswersFromAReplica,
     CommitsOutOfOrder,
     KnowsFewNames,
@@ -64,12 +70,14 @@ pub enum Fault {
     TellsRevisionsTheOtherWayRound,
     IgnoresReleases,
     NeverCloses,
+    CallsAClosedLogDamaged,
     ClosesOnce,
     IgnoresTenantsOfStreams,
     ReadsAllTenants,
     CountsAllTenants,
     HidesTenantsFromAll,
     IdsAreUniqueInAllTenants,
+    LooksForIdsInTheHandlesTenant,
     SnapshotsOfTenantsAreShared,
     CheckpointsOfTenantsAreShared,
 }
@@ -79,8 +87,8 @@ pub enum Fault {
 pub struct Broken {
     fault: Fault,
     kept: MemoryBackend,
-    /// What was answered to the batch that an id belongs to, and whose id it is.
-    ids: Mutex<HashMap<EventId, (Appended, Option<TenantId>)>>,
+    /// The batch that an id belongs to, and what was answered to it.
+    ids: Mutex<HashMap<EventId, (Arc<Batch>, Appended)>>,
     refused: Mutex<Vec<EventId>>,
     flag: AtomicBool,
 }
@@ -109,7 +117,7 @@ impl Broken {
     }
 
     /// What it makes of a part on its way in.
-    fn change(&self, part: &mut StreamAppend) {
+    fn change(&self, part: &mut StreamAppend, handle: Option<&TenantId>) {
         part.stream = self.stream(&part.stream);
         match self.fault {
             Fault::IgnoresExpectations
@@ -127,9 +135,23 @@ impl Broken {
                 Fault::NormalisesJson => event.payload = normalised(&event.payload),
                 Fault::KeepsMilliseconds => event.recorded_at = event.recorded_at.trunc_subsecs(3),
                 Fault::ForgetsIds => event.id = EventId(uuid::Uuid::now_v7()),
+                Fault::LooksForIdsInTheHandlesTenant if part.stream.tenant() != handle => {
+                    event.id = EventId(uuid::Uuid::now_v7());
+                }
                 _ => {}
             }
         }
+    }
+
+    /// The batch that this one is taken for, whose answer it gets as well.
+    fn known(&self, batch: &Batch) -> Option<(Arc<Batch>, Appended)> {
+        let known = self.ids.lock().unwrap();
+        let (first, mut appended) = batch
+            .events()
+            .find_map(|(_, event)| known.get(&event.id))?
+            .clone();
+        appended.repeated = true;
+        Some((first, appended))
     }
 
     /// Whether it will have nothing to do with a batch.
@@ -146,7 +168,7 @@ impl Broken {
             Fault::RemembersRefusedIds => events.any(|event| refused.contains(&event.id)),
             Fault::IdsAreUniqueInAllTenants => events.any(|event| {
                 let holder = known.get(&event.id);
-                holder.is_some_and(|(_, tenant)| tenant.as_ref() != batch.tenant())
+                holder.is_some_and(|(first, _)| first.tenant() != batch.tenant())
             }),
             _ => false,
         }
@@ -187,18 +209,30 @@ impl Broken {
         }
         let mut parts = given.parts().to_vec();
         for part in &mut parts {
-            self.change(part);
+            self.change(part, given.tenant());
         }
         match self.fault {
             Fault::NeverAnswers => return std::future::pending().await,
             Fault::ComparesNoContent => {
-                let known = self.ids.lock().unwrap();
-                let first = given.events().find_map(|(_, event)| known.get(&event.id));
-                if let Some((first, _)) = first {
-                    let repeated = true;
-                    return Ok(Appended {
-                        repeated,
-                        ..first.clone()
+                if let Some((_, appended)) = self.known(&given) {
+                    return Ok(appended);
+                }
+            }
+            Fault::ComparesTimesAndMetadata | Fault::ComparesParts => {
+                let sizes = |batch: &Batch| -> Vec<usize> {
+                    batch.parts().iter().map(|part| part.events.len()).collect()
+                };
+                if let Some((first, appended)) = self.known(&given)
+                    && match self.fault {
+                        Fault::ComparesParts => sizes(&first) != sizes(&given),
+                        _ => !first.events().eq(given.events()),
+                    }
+                {
+                    let (stream, event) = first.events().next().expect("an event that is known");
+                    return Err(AppendError::Duplicate {
+                        event: event.id,
+                        stream: stream.clone(),
+                        version: appended.version(),
                     });
                 }
             }
@@ -250,11 +284,17 @@ impl Broken {
                     part.version = self.kept.version(&part.stream).await.unwrap();
                 }
             }
+            Fault::AnswersARetryWithItsFirstParts if appended.repeated => {
+                if let Some((_, first)) = self.known(given) {
+                    return first;
+                }
+            }
             _ => {}
         }
         let mut known = self.ids.lock().unwrap();
+        let batch = Arc::new(given.clone());
         for (_, event) in given.events() {
-            let answer = (appended.clone(), given.tenant().cloned());
+            let answer = (Arc::clone(&batch), appended.clone());
             known.entry(event.id).or_insert(answer);
         }
         appended
@@ -317,6 +357,10 @@ impl Broken {
             Fault::AnswersFromAReplica => {
                 let stale = Position(head.0.saturating_sub(1));
                 query.up_to = Some(query.up_to.map_or(stale, |last| last.min(stale)));
+            }
+            Fault::IgnoresLimits => query.limit = None,
+            Fault::IgnoresAfterWhenBackwards if query.direction == Direction::Backwards => {
+                query.after = Position::START;
             }
             _ => {}
         }
@@ -429,15 +473,39 @@ impl Backend for Broken {
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         Box::pin(async move {
             let head = self.kept.head(None).await?;
+            let mut asked = self.query(query, head);
             let mut read = Page::new();
-            self.kept.read(&self.query(query, head), &mut read).await?;
+            self.kept.read(&asked, &mut read).await?;
             self.page(query, &read, page, head);
+            while self.fault == Fault::IgnoresTheBytesOfPages
+                && asked.direction == Direction::Forwards
+                && !read.is_last()
+                && page.len() < asked.page_size
+            {
+                let last = page.get(page.len() - 1).expect("an event");
+                asked.after = last.position();
+                asked.limit = Some(1);
+                self.kept.read(&asked, &mut read).await?;
+                for row in read.iter().map(Own::from) {
+                    page.push(&row.kind, row.row());
+                }
+            }
             Ok(())
         })
     }
 
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
-        Box::pin(async { self.kept.version(&self.stream(stream)).await })
+        Box::pin(async {
+            let version = self.kept.version(&self.stream(stream)).await;
+            match version {
+                Err(_) if self.fault == Fault::CallsAClosedLogDamaged => Err(ReadError::Corrupt {
+                    store: self.url().to_owned(),
+                    position: Position::START,
+                    reason: "there is no log".to_owned(),
+                }),
+                version => version,
+            }
+        })
     }
 
     fn head<'a>(

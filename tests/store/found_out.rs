@@ -1,16 +1,17 @@
 //! The contract can fail: each case finds out a store that breaks its promise.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::{Ready, ready};
-use std::panic::catch_unwind;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use recount::Store;
+use recount::log::{Expected, NewEvent, StreamId};
 use recount::testing::contract;
 
 use crate::broken::{Broken, Fault};
 
-/// Each fault, and the cases that find it out. Every case of the contract stands here once.
+/// Each fault, and the cases that find it out. Every case of the contract stands here.
 const FAULTS: &[(Fault, &[&str])] = &[
     (
         Fault::IgnoresExpectations,
@@ -118,6 +119,21 @@ const FAULTS: &[(Fault, &[&str])] = &[
         ],
     ),
     (
+        Fault::ComparesTimesAndMetadata,
+        &["times_and_metadata_do_not_matter_and_stay_as_they_were_at_first"],
+    ),
+    (
+        Fault::ComparesParts,
+        &["how_its_events_are_divided_into_parts_does_not_matter"],
+    ),
+    (
+        Fault::AnswersARetryWithItsFirstParts,
+        &[
+            "how_its_events_are_divided_into_parts_does_not_matter",
+            "a_part_that_only_checks_may_come_or_go_and_says_what_is_there_now",
+        ],
+    ),
+    (
         Fault::AsksConditionsFirst,
         &[
             "it_is_recognised_whatever_the_condition",
@@ -149,6 +165,18 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "a_page_that_was_not_waited_for_is_read_by_the_next_call",
             "a_read_that_is_under_way_goes_on_into_what_is_appended_meanwhile",
         ],
+    ),
+    (
+        Fault::IgnoresTheBytesOfPages,
+        &["a_page_of_large_events_ends_early_and_the_read_goes_on"],
+    ),
+    (
+        Fault::IgnoresLimits,
+        &["every_kind_of_read_and_their_mixes_agree_with_a_filter"],
+    ),
+    (
+        Fault::IgnoresAfterWhenBackwards,
+        &["every_kind_of_read_and_their_mixes_agree_with_a_filter"],
     ),
     (
         Fault::AnswersFromAReplica,
@@ -220,6 +248,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
             "what_is_under_way_when_a_store_is_closed_ends_and_is_told_the_truth",
         ],
     ),
+    (
+        Fault::CallsAClosedLogDamaged,
+        &["a_closed_store_answers_each_call_with_an_error"],
+    ),
     (Fault::ClosesOnce, &["a_store_may_be_closed_again"]),
     (
         Fault::IgnoresTenantsOfStreams,
@@ -248,6 +280,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &["the_ids_of_another_tenants_events_can_be_neither_guessed_nor_blocked"],
     ),
     (
+        Fault::LooksForIdsInTheHandlesTenant,
+        &["an_event_is_known_in_its_streams_tenant_through_whichever_handle_it_comes"],
+    ),
+    (
         Fault::SnapshotsOfTenantsAreShared,
         &["snapshots_of_tenants_stand_apart"],
     ),
@@ -262,19 +298,65 @@ fn with(fault: Fault) -> impl FnOnce() -> Ready<Store> + Send {
     move || ready(Store::new(Broken::new(fault)))
 }
 
+/// What a call panics with, if it does.
+fn panic_of(call: impl FnOnce() + UnwindSafe) -> Option<String> {
+    let panic = catch_unwind(call).err()?;
+    Some(match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast::<&str>().expect("a text")).to_owned(),
+    })
+}
+
 #[test]
 fn each_case_finds_out_a_store_that_breaks_its_promise() {
-    let mut cases: HashMap<_, _> = contract::cases().copied().collect();
+    let cases: HashMap<_, _> = contract::cases().copied().collect();
+    let mut unproven: HashSet<_> = cases.keys().collect();
     for (fault, names) in FAULTS {
         for name in *names {
-            let case = cases.remove(name).expect("a case, named once");
-            let found_out = catch_unwind(|| contract::run(name, with(*fault), case)).is_err();
-            assert!(found_out, "{name} does not find out {fault:?}");
-            println!("{fault:?} is found out: {name}");
+            let (name, case) = cases.get_key_value(name).expect("a case");
+            let found_out = panic_of(|| contract::run(name, with(*fault), *case));
+            let message = found_out.unwrap_or_else(|| panic!("{name} does not find out {fault:?}"));
+            println!("{fault:?} is found out: {name}: {message}");
+            unproven.remove(name);
         }
     }
-    let unproven: Vec<_> = cases.keys().collect();
     assert!(unproven.is_empty(), "no store breaks {unproven:?}");
+}
+
+#[test]
+fn what_is_found_out_is_told_as_what_the_store_did_and_should_have_done() {
+    for (fault, name, told) in [
+        (
+            Fault::SkipsPartsWithoutEvents,
+            "an_append_without_events_writes_nothing_and_still_checks",
+            "the append succeeded, but it should fail: the stream has no event",
+        ),
+        (
+            Fault::RefusesLargePayloads,
+            "a_payload_of_16_mib_is_stored_and_read",
+            "the append failed, but it should succeed\n   error: the store broken: did not take the append, nothing was written; append the same batch again: it does not feel like it",
+        ),
+        (
+            Fault::TellsDuplicatesAsConflicts,
+            "two_known_batches_are_not_one",
+            "the append failed with another error than a duplicate: its events were two batches",
+        ),
+        (
+            Fault::NormalisesJson,
+            "everything_of_an_event_comes_back_as_it_went_in",
+            "the store does not keep this: a payload comes back byte by byte\n   found: \"{\\\"big\\\"",
+        ),
+        (
+            Fault::LosesTheLastEvent,
+            "a_long_stream_is_read_page_by_page_in_both_directions",
+            "180 were found and 210 wanted; the first that differs, number 181, is\n   found: nothing\n  wanted: 181",
+        ),
+    ] {
+        let mut cases = contract::cases();
+        let (_, case) = cases.find(|(known, _)| *known == name).expect("a case");
+        let message = panic_of(|| contract::run(name, with(fault), *case)).unwrap_or_default();
+        assert!(message.contains(told), "{name}: {message}");
+    }
 }
 
 #[test]
@@ -285,14 +367,42 @@ fn without_a_fault_the_same_store_keeps_the_contract() {
 }
 
 #[test]
-fn a_store_that_never_answers_is_told_by_the_name_of_the_case() {
+fn a_store_that_never_answers_is_told_by_the_name_of_the_case_and_not_tried_for_ever() {
     let (name, case) = contract::cases().next().expect("a case");
-    let patience = Duration::from_millis(10);
-    let outcome =
-        catch_unwind(|| contract::run_within(patience, name, with(Fault::NeverAnswers), *case));
-    let message = outcome.unwrap_err().downcast::<String>().expect("a text");
-    assert!(
-        message.contains("hangs") && message.contains(name),
-        "{message}"
-    );
+    // A type of its own, so that no other test's stores are said to hang.
+    let made = || async { Store::new(Broken::new(Fault::NeverAnswers)) };
+    let hang = || panic_of(|| contract::run_within(Duration::from_millis(10), name, made, *case));
+    for told in ["hangs", "hangs", "was not tried"] {
+        let message = hang().expect("a failure");
+        assert!(
+            message.contains(told) && message.contains(name),
+            "{message}"
+        );
+    }
+    contract::run(name, with(Fault::None), *case);
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_made_as_cases_need_it_is_told_as_its_makers_mistake() {
+    let shared = Store::new(Broken::new(Fault::None));
+    let stream = StreamId::new("account", "a").unwrap();
+    let event = NewEvent::json("Left", 1, &"behind").unwrap();
+    let appended = shared.append(&stream, Expected::Any, [event]).await;
+    appended.unwrap();
+    let closed = Store::new(Broken::new(Fault::None));
+    closed.clone().close().await.unwrap();
+    let bound = closed.for_tenant("acme").unwrap();
+    for (made, told) in [
+        (shared, "already holds events"),
+        (closed, "cannot be read"),
+        (bound, "bound to tenant acme"),
+    ] {
+        let case = tokio::spawn(contract::fresh(move || ready(made)));
+        let panic = case.await.expect_err("a mistake").into_panic();
+        let message = panic.downcast::<String>().expect("a text");
+        assert!(
+            message.contains("store_contract!") && message.contains(told),
+            "{message}"
+        );
+    }
 }

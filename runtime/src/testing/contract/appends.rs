@@ -2,28 +2,29 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{event, events, not_waited_for, places, stream};
+use super::verdict::{Answer, conflict, otherwise, same, same_list, same_text};
+use super::{event, events, joined, not_waited_for, places, stream, versions};
 use crate::log::{AppendError, Batch, Expected, Metadata, NewEvent, Query, StreamId, Version};
 
 cases! {
     appends as __store_contract_appends;
 
     async fn an_append_returns_the_version_and_the_position_of_its_last_event(store: Store) {
-        let first = store.append(&stream("a"), Expected::NoStream, events(3)).await.unwrap();
-        assert_eq!((first.version(), first.repeated), (Version(3), false));
+        let first = store.append(&stream("a"), Expected::NoStream, events(3)).await.succeeds();
+        same("an append returns the version of its last event, and is not repeated", (first.version(), first.repeated), (Version(3), false));
         let batch = Batch::new()
             .append(stream("b"), Expected::NoStream, events(2))
             .append(stream("a"), Expected::Version(Version(3)), events(2));
-        let second = store.append_batch(batch).await.unwrap();
-        let streams: Vec<_> = second.streams.iter().map(|part| (part.stream.id(), part.version.0)).collect();
-        assert_eq!((streams, second.repeated), (vec![("b", 2), ("a", 5)], false));
-        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(5));
-        assert_eq!(store.version(&stream("b")).await.unwrap(), Version(2));
-        assert_eq!(store.version(&stream("c")).await.unwrap(), Version::NONE);
-        assert_eq!(store.head().await.unwrap(), second.position);
-        let read = store.read(Query::all()).collect().await.unwrap();
-        assert!(read.is_sorted_by(|before, after| before.position < after.position));
-        assert_eq!((read[2].position, read[6].position), (first.position, second.position));
+        let second = store.append_batch(batch).await.succeeds();
+        same("each part says the version that its last event has", (versions(&second), second.repeated), (vec![("b", 2), ("a", 5)], false));
+        for (id, version) in [("a", 5), ("b", 2), ("c", 0)] {
+            same(format!("the version of {id} is that of its last event, or 0"), store.version(&stream(id)).await.succeeds(), Version(version));
+        }
+        same("the head is the position that the last append returned", store.head().await.succeeds(), second.position);
+        let read = store.read(Query::all()).collect().await.succeeds();
+        let positions: Vec<_> = read.iter().map(|event| event.position).collect();
+        assert!(positions.is_sorted_by(|before, after| before < after), "positions rise in the order of the read, but were {positions:?}");
+        same_list("an append returns the position of its last event", &[positions[2], positions[6]], &[first.position, second.position]);
     }
 
     async fn each_expectation_holds_where_it_should_and_nowhere_else(store: Store) {
@@ -38,86 +39,99 @@ cases! {
             (7, Expected::Version(Version(u64::MAX)), false, false),
         ] {
             let empty = stream(&format!("empty-{number}"));
-            assert_eq!(store.append(&empty, expected, events(1)).await.is_ok(), on_empty, "{expected} on an empty stream");
+            let accepted = store.append(&empty, expected, events(1)).await.is_ok();
+            same(format!("whether {expected} holds of an empty stream"), accepted, on_empty);
             let two = stream(&format!("two-{number}"));
-            store.append(&two, Expected::Any, events(2)).await.unwrap();
-            assert_eq!(store.append(&two, expected, events(1)).await.is_ok(), on_two, "{expected} on two events");
-            assert_eq!(store.version(&two).await.unwrap(), Version(2 + u64::from(on_two)));
+            store.append(&two, Expected::Any, events(2)).await.succeeds();
+            let accepted = store.append(&two, expected, events(1)).await.is_ok();
+            same(format!("whether {expected} holds of a stream with two events"), accepted, on_two);
+            same("what was accepted is written, and nothing else", store.version(&two).await.succeeds(), Version(2 + u64::from(on_two)));
         }
     }
 
     async fn a_conflict_names_the_stream_what_was_expected_and_what_is_there(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
-        let refused = store.append(&stream("a"), Expected::Version(Version(1)), events(1)).await.unwrap_err();
-        let AppendError::Conflict { stream, expected, actual } = refused else { panic!("{refused}") };
-        assert_eq!((stream.id(), expected, actual), ("a", Expected::Version(Version(1)), Version(2)));
+        store.append(&stream("a"), Expected::NoStream, events(2)).await.succeeds();
+        let refused = store.append(&stream("a"), Expected::Version(Version(1)), events(1)).await;
+        let (stream, expected, actual) = conflict(refused, "the stream is at version 2, not 1");
+        same(
+            "a conflict names the stream, what was expected and what is there",
+            (stream.id(), expected, actual),
+            ("a", Expected::Version(Version(1)), Version(2)),
+        );
     }
 
     async fn a_conflict_in_a_later_part_names_its_stream_and_counts_the_parts_before(store: Store) {
-        store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap();
-        for (part, expected, named, actual) in [
-            ("b", Expected::Version(Version(2)), "b", 1),
-            ("a", Expected::NoStream, "a", 2),
-            ("a", Expected::Version(Version(3)), "a", 2),
-            ("c", Expected::StreamExists, "c", 0),
+        store.append(&stream("b"), Expected::NoStream, events(1)).await.succeeds();
+        for (part, expected, actual) in [
+            ("b", Expected::Version(Version(2)), 1),
+            ("a", Expected::NoStream, 2),
+            ("a", Expected::Version(Version(3)), 2),
+            ("c", Expected::StreamExists, 0),
         ] {
             for count in [0, 1] {
                 let batch = Batch::new()
                     .append(stream("a"), Expected::NoStream, events(2))
                     .append(stream(part), expected, events(count))
                     .append(stream("d"), Expected::StreamExists, events(1));
-                let refused = store.append_batch(batch).await.unwrap_err();
-                let AppendError::Conflict { stream, expected: asked, actual: there } = refused else { panic!("{refused}") };
-                assert_eq!((stream.id(), asked, there), (named, expected, Version(actual)));
+                let because = format!("its second part expects {expected} of {part}, which is at version {actual} by then");
+                let (named, asked, there) = conflict(store.append_batch(batch).await, &because);
+                same(format!("a conflict is that of the first part that does not hold ({because})"), (named.id(), asked, there), (part, expected, Version(actual)));
             }
         }
     }
 
     async fn a_refused_append_changes_nothing(store: Store) {
-        let first = store.append(&stream("a"), Expected::NoStream, events(2)).await.unwrap();
-        let before = store.stats().await.unwrap();
-        store.append(&stream("a"), Expected::NoStream, events(5)).await.unwrap_err();
-        store.append(&stream("b"), Expected::StreamExists, [event("New")]).await.unwrap_err();
-        let after = store.stats().await.unwrap();
-        assert_eq!((after.events, after.streams, after.events_by_name), (before.events, before.streams, before.events_by_name));
-        assert_eq!(store.head().await.unwrap(), first.position);
-        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(2));
-        assert_eq!(store.version(&stream("b")).await.unwrap(), Version::NONE);
-        // What comes next is not moved by it either.
-        assert_eq!(store.append(&stream("a"), Expected::Version(Version(2)), events(1)).await.unwrap().version(), Version(3));
-        assert_eq!(store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap().version(), Version(1));
+        let first = store.append(&stream("a"), Expected::NoStream, events(2)).await.succeeds();
+        let before = store.stats().await.succeeds();
+        store.append(&stream("a"), Expected::NoStream, events(5)).await.fails("the stream has events");
+        store.append(&stream("b"), Expected::StreamExists, [event("New")]).await.fails("the stream has no event");
+        let after = store.stats().await.succeeds();
+        same(
+            "a refused append is not counted",
+            (after.events, after.streams, after.events_by_name),
+            (before.events, before.streams, before.events_by_name),
+        );
+        same("a refused append does not move the head", store.head().await.succeeds(), first.position);
+        for (id, version) in [("a", Version(2)), ("b", Version::NONE)] {
+            same("a refused append does not change a version", store.version(&stream(id)).await.succeeds(), version);
+            let next = store.append(&stream(id), Expected::Version(version), events(1)).await.succeeds();
+            same("what comes next is not moved by a refused append", next.version(), version.next());
+        }
     }
 
     async fn an_append_without_events_writes_nothing_and_still_checks(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, []).await.unwrap();
-        assert_eq!(store.version(&stream("a")).await.unwrap(), Version::NONE);
-        store.append(&stream("a"), Expected::StreamExists, []).await.unwrap_err();
-        let one = store.append(&stream("a"), Expected::NoStream, events(1)).await.unwrap();
-        let checked = store.append(&stream("a"), Expected::Version(Version(1)), []).await.unwrap();
-        assert_eq!((checked.version(), checked.position, checked.repeated), (Version(1), one.position, false));
-        assert_eq!(store.append_batch(Batch::new()).await.unwrap().position, one.position);
-        store.append(&stream("a"), Expected::NoStream, []).await.unwrap_err();
-        assert_eq!(store.stats().await.unwrap().events, 1);
+        store.append(&stream("a"), Expected::NoStream, []).await.succeeds();
+        same("an append without events writes nothing", store.version(&stream("a")).await.succeeds(), Version::NONE);
+        store.append(&stream("a"), Expected::StreamExists, []).await.fails("the stream has no event");
+        let one = store.append(&stream("a"), Expected::NoStream, events(1)).await.succeeds();
+        let checked = store.append(&stream("a"), Expected::Version(Version(1)), []).await.succeeds();
+        same(
+            "an append without events returns the version that is there and the head, and is not repeated",
+            (checked.version(), checked.position, checked.repeated),
+            (Version(1), one.position, false),
+        );
+        same("a batch without parts returns the head", store.append_batch(Batch::new()).await.succeeds().position, one.position);
+        store.append(&stream("a"), Expected::NoStream, []).await.fails("the stream has an event");
+        same("an append without events writes nothing", store.stats().await.succeeds().events, 1);
     }
 
     async fn several_streams_are_written_together_or_not_at_all(store: Store) {
-        store.append(&stream("b"), Expected::NoStream, events(1)).await.unwrap();
-        let batch = || Batch::new()
+        store.append(&stream("b"), Expected::NoStream, events(1)).await.succeeds();
+        let batch = Batch::new()
             .append(stream("a"), Expected::NoStream, events(2))
             .append(stream("b"), Expected::NoStream, events(2))
             .append(stream("c"), Expected::NoStream, events(2));
-        let refused = store.append_batch(batch()).await.unwrap_err();
-        assert!(matches!(refused, AppendError::Conflict { actual: Version(1), .. }), "{refused}");
-        assert_eq!(store.stats().await.unwrap().events, 1);
+        let (named, _, actual) = conflict(store.append_batch(batch).await, "its second stream has an event");
+        same("a conflict names the stream and its version", (named.id(), actual), ("b", Version(1)));
+        same("of a batch that is refused nothing is written", store.stats().await.succeeds().events, 1);
 
         let batch = Batch::new()
             .append(stream("a"), Expected::NoStream, events(2))
             .append(stream("b"), Expected::Version(Version(1)), events(2))
             .check(stream("c"), Expected::NoStream);
-        let appended = store.append_batch(batch).await.unwrap();
-        let versions: Vec<_> = appended.streams.iter().map(|stream| stream.version.0).collect();
-        assert_eq!(versions, [2, 3, 0]);
-        assert_eq!(store.stats().await.unwrap().events, 5);
+        let appended = store.append_batch(batch).await.succeeds();
+        same("each part says the version of its stream", versions(&appended), vec![("a", 2), ("b", 3), ("c", 0)]);
+        same("of a batch that is accepted all is written", store.stats().await.succeeds().events, 5);
     }
 
     async fn later_parts_of_a_batch_see_earlier_ones(store: Store) {
@@ -126,37 +140,42 @@ cases! {
             .append(stream("b"), Expected::NoStream, events(1))
             .append(stream("a"), Expected::Version(Version(1)), events(2))
             .check(stream("a"), Expected::Version(Version(3)));
-        let appended = store.append_batch(batch).await.unwrap();
-        let versions: Vec<_> = appended.streams.iter().map(|stream| stream.version.0).collect();
-        assert_eq!(versions, [1, 1, 3, 3]);
-        let all = store.read(Query::all()).collect().await.unwrap();
-        assert_eq!(places(&all), [("a".into(), 1), ("b".into(), 1), ("a".into(), 2), ("a".into(), 3)]);
+        let appended = store.append_batch(batch).await.succeeds();
+        same("each part says the version that it left its stream at", versions(&appended), vec![("a", 1), ("b", 1), ("a", 3), ("a", 3)]);
+        let all = store.read(Query::all()).collect().await.succeeds();
+        same_list("events stand in the order of the batch", &places(&all), &[("a".into(), 1), ("b".into(), 1), ("a".into(), 2), ("a".into(), 3)]);
         let stale = Batch::new()
             .append(stream("a"), Expected::Version(Version(3)), events(1))
             .append(stream("a"), Expected::Version(Version(3)), events(1));
-        store.append_batch(stale).await.unwrap_err();
-        assert_eq!(store.version(&stream("a")).await.unwrap(), Version(3));
+        store.append_batch(stale).await.fails("its first part moves the stream that its second part is about");
+        same("of a batch that is refused nothing is written", store.version(&stream("a")).await.succeeds(), Version(3));
     }
 
     async fn five_thousand_events_are_one_batch(store: Store) {
         let batch = events(5000);
-        let appended = store.append(&stream("a"), Expected::NoStream, batch.clone()).await.unwrap();
-        assert_eq!((appended.version(), appended.repeated), (Version(5000), false));
-        let read = store.read(Query::stream(&stream("a"))).collect().await.unwrap();
-        assert!(read.iter().map(|event| event.id).eq(batch.iter().map(|event| event.id)));
-        assert!(read.iter().map(|event| event.version.0).eq(1..=5000));
-        let again = store.append(&stream("a"), Expected::NoStream, batch).await.unwrap();
-        assert_eq!((again.version(), again.position, again.repeated), (Version(5000), appended.position, true));
+        let appended = store.append(&stream("a"), Expected::NoStream, batch.clone()).await.succeeds();
+        same("a large batch is written as a small one", (appended.version(), appended.repeated), (Version(5000), false));
+        let read = store.read(Query::stream(&stream("a"))).collect().await.succeeds();
+        let found: Vec<_> = read.iter().map(|event| (event.id, event.version.0)).collect();
+        let wanted: Vec<_> = batch.iter().map(|event| event.id).zip(1..).collect();
+        same_list("the events are read in the batch's order, under versions from 1", &found, &wanted);
+        let again = store.append(&stream("a"), Expected::NoStream, batch).await.succeeds();
+        same(
+            "a large batch is recognised as a small one",
+            (again.version(), again.position, again.repeated),
+            (Version(5000), appended.position, true),
+        );
     }
 
     async fn what_was_appended_is_read_at_once_by_every_handle(store: Store) {
         let other = store.clone();
         for number in 1..=50 {
-            let appended = store.append(&stream("a"), Expected::Any, events(1)).await.unwrap();
-            assert_eq!(other.version(&stream("a")).await.unwrap(), Version(number));
-            assert_eq!(other.head().await.unwrap(), appended.position);
-            let last = other.read(Query::stream(&stream("a")).backwards().limit(1)).collect().await.unwrap();
-            assert_eq!((last[0].version, last[0].position), (Version(number), appended.position));
+            let appended = store.append(&stream("a"), Expected::Any, events(1)).await.succeeds();
+            same("a version is told once an append has returned", other.version(&stream("a")).await.succeeds(), Version(number));
+            same("the head is moved once an append has returned", other.head().await.succeeds(), appended.position);
+            let last = other.read(Query::stream(&stream("a")).backwards().limit(1)).collect().await.succeeds();
+            let found = last.first().map(|event| (event.version, event.position));
+            same("an event is read once its append has returned", found, Some((Version(number), appended.position)));
         }
     }
 
@@ -169,15 +188,16 @@ cases! {
         for (number, (category, id)) in names.into_iter().enumerate() {
             let stream = StreamId::new(category, id).unwrap();
             let events = (0..=number).map(|_| NewEvent::json(id, 1, &number).unwrap());
-            store.append(&stream, Expected::NoStream, events).await.unwrap();
+            store.append(&stream, Expected::NoStream, events).await.succeeds();
         }
         for (number, (category, id)) in names.into_iter().enumerate() {
             let stream = StreamId::new(category, id).unwrap();
-            assert_eq!(store.version(&stream).await.unwrap(), Version(number as u64 + 1), "{stream}");
-            assert_eq!(store.read(Query::stream(&stream)).collect().await.unwrap().len(), number + 1, "{stream}");
-            let of_kind = store.read(Query::all().category(category).names([id])).collect().await.unwrap();
-            assert_eq!(of_kind.len(), number + 1, "{stream}");
-            assert_eq!(store.stats().await.unwrap().events_by_name[id], names.iter().zip(1..).filter(|((_, name), _)| *name == id).map(|(_, count)| count).sum::<u64>());
+            same(format!("{stream:?} has its own versions"), store.version(&stream).await.succeeds(), Version(number as u64 + 1));
+            same(format!("{stream:?} has its own events"), store.read(Query::stream(&stream)).collect().await.succeeds().len(), number + 1);
+            let of_kind = store.read(Query::all().category(category).names([id])).collect().await.succeeds();
+            same(format!("category {category:?} has its own events called {id:?}"), of_kind.len(), number + 1);
+            let wanted = names.iter().zip(1..).filter(|((_, name), _)| *name == id).map(|(_, count)| count).sum::<u64>();
+            same(format!("events called {id:?} are counted by themselves"), store.stats().await.succeeds().events_by_name.get(id).copied(), Some(wanted));
         }
     }
 
@@ -185,12 +205,15 @@ cases! {
         for name in ["with space", "quote's \"name\"", "a/b/../c", "🚴", "%00", "-", "' OR 1=1; DROP TABLE events; --", "line\nbreak", "\u{202e}rtl", &"x".repeat(4096)] {
             let stream = StreamId::new("odd category é", name).unwrap();
             let new = NewEvent::json(name.chars().take(60).collect::<String>(), 7, &name).unwrap();
-            store.append(&stream, Expected::NoStream, [new.clone()]).await.unwrap();
-            let read = store.read(Query::stream(&stream)).collect().await.unwrap();
-            assert_eq!((read[0].stream.id(), &*read[0].name, &read[0].payload), (name, &*new.name, &new.payload));
+            store.append(&stream, Expected::NoStream, [new.clone()]).await.succeeds();
+            let read = store.read(Query::stream(&stream)).collect().await.succeeds();
+            let found: Vec<_> = read.iter().map(|event| (event.stream.category().as_str(), event.stream.id(), &*event.name)).collect();
+            same_list("odd names of streams and events come back as they went in", &found, &[("odd category é", name, &*new.name)]);
+            same_text("a payload comes back as it went in", &read[0].payload, &new.payload);
         }
-        assert!(StreamId::new("account", "x".repeat(10_000)).unwrap_err().to_string().contains("at most 4096 bytes"));
-        assert!(StreamId::new("account", "").is_err() && StreamId::new("account", "a\0b").is_err());
+        let too_long = StreamId::new("account", "x".repeat(10_000)).map_err(|error| error.to_string());
+        assert!(too_long.as_ref().is_err_and(|error| error.contains("at most 4096 bytes")), "an id of 10000 bytes is refused, but was {too_long:?}");
+        assert!(StreamId::new("account", "").is_err() && StreamId::new("account", "a\0b").is_err(), "an empty id and one with a NUL are refused, but were not");
     }
 
     async fn everything_of_an_event_comes_back_as_it_went_in(store: Store) {
@@ -199,12 +222,15 @@ cases! {
         new.recorded_at = DateTime::from_timestamp_micros(-62_135_596_800_000_001).unwrap();
         new.metadata = Metadata::new().actor("älice").correlation(uuid::Uuid::max()).with("n", 1.5);
         new.payload = r#"{"deep":[1,{"x":"\u0000é"}],"big":123456789012345678901234567890}"#.into();
-        store.append(&stream("a"), Expected::Any, [new.clone()]).await.unwrap();
-        let read = &store.read(Query::all()).collect().await.unwrap()[0];
-        assert_eq!(
-            (read.id, &*read.name, read.schema_version, read.recorded_at, &read.metadata, &read.payload),
-            (new.id, &*new.name, 12, new.recorded_at, &new.metadata, &new.payload)
+        store.append(&stream("a"), Expected::Any, [new.clone()]).await.succeeds();
+        let read = store.read(Query::all()).collect().await.succeeds();
+        let [read] = &read[..] else { panic!("one event was appended, but {} were read", read.len()) };
+        same(
+            "id, name, schema version, time and metadata of an event come back as they went in",
+            (read.id, &*read.name, read.schema_version, read.recorded_at, &read.metadata),
+            (new.id, &*new.name, 12, new.recorded_at, &new.metadata),
         );
+        same_text("a payload comes back byte by byte", &read.payload, &new.payload);
     }
 
     async fn what_no_store_can_keep_is_refused_with_its_reason(store: Store) {
@@ -225,16 +251,17 @@ cases! {
             (vec![twice.clone(), twice.clone()], "stands twice in one batch"),
             (vec![twice.clone(), event("Later"), twice], "stands twice in one batch"),
         ] {
-            let error = store.append(&stream("a"), Expected::Any, events).await.unwrap_err();
-            assert!(matches!(error, AppendError::Refused { .. }), "{error}");
-            assert!(error.to_string().contains(reason), "{error}");
+            let error = store.append(&stream("a"), Expected::Any, events).await.fails(reason);
+            if !matches!(error, AppendError::Refused { .. }) || !error.to_string().contains(reason) {
+                otherwise("`Refused`", reason, &error);
+            }
         }
-        assert_eq!(store.version(&stream("a")).await.unwrap(), Version::NONE);
+        same("what is refused is not written", store.version(&stream("a")).await.succeeds(), Version::NONE);
         // Ids need not rise.
         let mut unordered = events(9);
         unordered.reverse();
         unordered.swap(2, 5);
-        store.append(&stream("a"), Expected::NoStream, unordered).await.unwrap();
+        store.append(&stream("a"), Expected::NoStream, unordered).await.succeeds();
     }
 
     async fn times_are_kept_to_the_microsecond_and_do_not_order_the_log(store: Store) {
@@ -243,32 +270,42 @@ cases! {
         for at in times {
             let mut new = event("Timed");
             new.recorded_at = time(at);
-            store.append(&stream("a"), Expected::Any, [new]).await.unwrap();
+            store.append(&stream("a"), Expected::Any, [new]).await.succeeds();
         }
-        let read = store.read(Query::all()).collect().await.unwrap();
-        let expected: Vec<DateTime<Utc>> = ["2026-01-01T00:00:00.123456Z", "1969-12-31T23:59:59.999999Z", "2025-06-01T12:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000001Z"].map(time).to_vec();
-        assert_eq!(read.iter().map(|event| event.recorded_at).collect::<Vec<_>>(), expected);
-        let count = async |query| store.read(query).collect().await.unwrap().len();
-        assert_eq!(count(Query::all().since(time("2026-01-01T00:00:00.123456Z"))).await, 2);
-        assert_eq!(count(Query::all().since(time("2026-01-01T00:00:00.123456001Z"))).await, 1);
-        assert_eq!(count(Query::all().before(time("2026-01-01T00:00:00.123456001Z"))).await, 4);
-        assert_eq!(count(Query::all().before(time("2026-01-01T00:00:00.123456Z"))).await, 3);
+        let read = store.read(Query::all()).collect().await.succeeds();
+        let found: Vec<_> = read.iter().map(|event| event.recorded_at).collect();
+        let wanted = ["2026-01-01T00:00:00.123456Z", "1969-12-31T23:59:59.999999Z", "2025-06-01T12:00:00Z", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00.000001Z"].map(time);
+        same_list("times are kept to the microsecond, and events stay in the order of the appends", &found, &wanted);
+        for (query, wanted) in [
+            (Query::all().since(time("2026-01-01T00:00:00.123456Z")), 2),
+            (Query::all().since(time("2026-01-01T00:00:00.123456001Z")), 1),
+            (Query::all().before(time("2026-01-01T00:00:00.123456001Z")), 4),
+            (Query::all().before(time("2026-01-01T00:00:00.123456Z")), 3),
+        ] {
+            let promise = format!("times are compared to the nanosecond, `since` with and `before` without the time: {query:?}");
+            same(promise, store.read(query).collect().await.succeeds().len(), wanted);
+        }
     }
 
     async fn a_payload_of_16_mib_is_stored_and_read(store: Store) {
         let large = NewEvent::json("Large", 1, &"x".repeat(16 << 20)).unwrap();
-        store.append(&stream("a"), Expected::Any, [event("Small"), large.clone(), event("Small")]).await.unwrap();
+        store.append(&stream("a"), Expected::Any, [event("Small"), large.clone(), event("Small")]).await.succeeds();
         let mut reader = store.read(Query::all());
         let mut read = 0;
-        while let Some(page) = reader.next_page().await.unwrap() {
+        while let Some(page) = reader.next_page().await.succeeds() {
             read += page.len();
-            assert!(page.iter().all(|record| record.name() != "Large" || record.payload() == large.payload));
+            for record in page.iter().filter(|record| record.name() == "Large") {
+                same_text("a large payload comes back as it went in", record.payload(), &large.payload);
+            }
         }
-        assert_eq!(read, 3);
+        same("a large event and its neighbours are read", read, 3);
         let mut too_large = event("TooLarge");
         too_large.payload = format!("\"{}\"", "x".repeat(NewEvent::MAX_PAYLOAD_BYTES)).into_bytes();
-        let refused = store.append(&stream("a"), Expected::Any, [too_large]).await.unwrap_err();
-        assert!(refused.to_string().contains("event TooLarge for stream"), "{refused}");
+        let because = "the payload is too large";
+        let refused = store.append(&stream("a"), Expected::Any, [too_large]).await.fails(because);
+        if !refused.to_string().contains("event TooLarge for stream") {
+            otherwise("`Refused`", because, &refused);
+        }
     }
 
     async fn a_dropped_append_leaves_all_of_its_events_or_none(store: Store) {
@@ -282,13 +319,13 @@ cases! {
             }).collect();
             not_waited_for(store.append(&target, Expected::NoStream, batch.clone())).await;
             for noise in noise {
-                noise.await.unwrap().unwrap();
+                joined(noise).await.succeeds();
             }
-            let version = store.version(&target).await.unwrap();
-            assert!(version == Version::NONE || version == Version(7), "{version}");
+            let version = store.version(&target).await.succeeds();
+            assert!(version == Version::NONE || version == Version(7), "an append of seven events whose future was dropped leaves all or none, but left {version}");
             // Who wants to know appends it again.
-            let again = store.append(&target, Expected::NoStream, batch).await.unwrap();
-            assert_eq!((again.version(), store.version(&target).await.unwrap()), (Version(7), Version(7)));
+            let again = store.append(&target, Expected::NoStream, batch).await.succeeds();
+            same("a dropped append may be appended again", (again.version(), store.version(&target).await.succeeds()), (Version(7), Version(7)));
         }
     }
 }

@@ -16,19 +16,24 @@ pub mod concurrency;
 pub mod idempotence;
 #[doc(hidden)]
 pub mod reads;
+mod runner;
 #[doc(hidden)]
 pub mod snapshots;
 #[doc(hidden)]
 pub mod tenants;
+mod verdict;
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::panic::resume_unwind;
 use std::task::Poll;
-use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+#[doc(hidden)]
+pub use runner::{beside_another_tenant, fresh, run, run_within};
 
 use crate::Store;
-use crate::log::{Expected, NewEvent, RecordedEvent, StreamId};
+use crate::log::{Appended, NewEvent, RecordedEvent, StreamId};
 use crate::store::BoxFuture;
 
 /// What a case is given: a store of its own, empty, and whatever must live as long as it does.
@@ -42,6 +47,11 @@ use crate::store::BoxFuture;
 /// assert_eq!((store, folder).store().url(), "memory:");
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`store_contract!` needs a `Store`, or a `(Store, T)`, and was given a function that returns `{Self}`",
+    label = "returns no store",
+    note = "give it the path of an async function without arguments that returns a `Store`, or a pair of one and what must live as long as it does; it may panic when the store cannot be made"
+)]
 pub trait Subject {
     /// The store, bound to no tenant.
     fn store(&self) -> &Store;
@@ -66,8 +76,8 @@ impl<T> Subject for (Store, T) {
 /// repository, projection and unit of work. It takes the path of an async function without arguments, or a closure, that
 /// makes an empty store and returns a [`Subject`](crate::testing::contract::Subject): a [`Store`](crate::Store), or one
 /// together with what must live as long as it does, as a temporary folder. Each test calls it once, and runs on a tokio
-/// runtime with two threads; a store that does not answer within a minute fails the case that asked it. Several stores in
-/// one crate each have a module of their own:
+/// runtime with two threads; a store that does not answer within a minute fails the case that asked it, and one that hung in
+/// two cases fails the rest of them at once. Several stores in one crate each have a module of their own:
 ///
 /// ```
 /// mod memory {
@@ -100,10 +110,8 @@ impl<T> Subject for (Store, T) {
 #[macro_export]
 macro_rules! store_contract {
     ($make:expr) => {
-        fn store_under_contract()
-        -> impl ::core::future::Future<Output = impl $crate::testing::contract::Subject> {
-            let make = $make;
-            make()
+        async fn store_under_contract() -> impl $crate::testing::contract::Subject {
+            $crate::testing::contract::fresh($make).await
         }
 
         $crate::__store_contract_groups!();
@@ -153,83 +161,6 @@ groups! {
 #[doc(hidden)]
 pub type Case = fn(Store) -> BoxFuture<'static, ()>;
 
-/// How long a case may take before its store is said to hang: far longer than the slowest one does.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Runs a case on a store of its own: what each generated test does.
-#[doc(hidden)]
-pub fn run<S: Subject, F: Future<Output = S>>(
-    name: &str,
-    make: impl FnOnce() -> F + Send + 'static,
-    case: Case,
-) {
-    run_within(PATIENCE, name, make, case);
-}
-
-/// As [`run`], for tests of the contract itself, which know how long to wait.
-#[doc(hidden)]
-pub fn run_within<S: Subject, F: Future<Output = S>>(
-    patience: Duration,
-    name: &str,
-    make: impl FnOnce() -> F + Send + 'static,
-    case: Case,
-) {
-    let (done, outcome) = mpsc::channel();
-    // A thread of its own, which is left behind when it hangs: nothing that blocks there can keep this one from saying so.
-    let work = move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime with two threads");
-        let held = catch_unwind(AssertUnwindSafe(|| {
-            runtime.block_on(async {
-                let subject = make().await;
-                case(subject.store().clone()).await;
-            });
-        }));
-        // Nobody listens any more after the longest wait.
-        let _ = done.send(held);
-    };
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .expect("a thread for the case");
-    match outcome.recv_timeout(patience) {
-        Ok(Ok(())) => {}
-        Ok(Err(panic)) => resume_unwind(panic),
-        Err(RecvTimeoutError::Timeout) => {
-            panic!("the store hangs: no answer to {name} in {patience:?}")
-        }
-        Err(RecvTimeoutError::Disconnected) => panic!("the thread of {name} ended without a word"),
-    }
-}
-
-/// A tenant's handle on a store where another tenant, and no tenant, have events, snapshots and checkpoints under the names that
-/// the cases use.
-#[doc(hidden)]
-pub async fn beside_another_tenant<S: Subject>(subject: S) -> (Store, S) {
-    let store = subject.store();
-    let other = store.for_tenant("other").unwrap();
-    for handle in [store, &other] {
-        for id in ["a", "b", "0"] {
-            handle
-                .append(&stream(id), Expected::NoStream, [event("Noise")])
-                .await
-                .unwrap();
-            let stream = handle.bind(&stream(id)).unwrap();
-            let snapshot = snapshots::snapshot(99, snapshots::SHAPE);
-            let saved = handle.backend().save_snapshot(&stream, snapshot).await;
-            saved.unwrap();
-        }
-        let checkpoint = checkpoints::checkpoint(0, 99);
-        checkpoints::save(handle, checkpoints::KEY, checkpoint)
-            .await
-            .unwrap();
-    }
-    (store.for_tenant("mine").unwrap(), subject)
-}
-
 /// The stream of this id.
 fn stream(id: &str) -> StreamId {
     StreamId::new("account", id).unwrap()
@@ -245,12 +176,28 @@ fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(|_| event("Counted")).collect()
 }
 
+/// Stream and version of each part, in the batch's order.
+fn versions(appended: &Appended) -> Vec<(&str, u64)> {
+    let parts = appended.streams.iter();
+    parts
+        .map(|part| (part.stream.id(), part.version.0))
+        .collect()
+}
+
 /// Stream and version of each, in the order of the read.
 fn places(events: &[RecordedEvent]) -> Vec<(String, u64)> {
     events
         .iter()
         .map(|event| (event.stream.id().to_owned(), event.version.0))
         .collect()
+}
+
+/// The end of a task; what failed in it fails the case.
+async fn joined<T>(task: JoinHandle<T>) -> T {
+    match task.await {
+        Ok(done) => done,
+        Err(error) => resume_unwind(error.into_panic()),
+    }
 }
 
 /// Polls a future once and drops it: what becomes of a call whose caller does not wait. `None` when it was not done.

@@ -2,10 +2,11 @@
 
 use chrono::DateTime;
 
-use super::{event, events, not_waited_for, places, stream};
+use super::verdict::{Answer, same, same_events, same_list};
+use super::{event, events, not_waited_for, stream};
 use crate::Store;
 use crate::log::{
-    Batch, Expected, NewEvent, Position, Query, RecordedEvent, Selector, StreamId, Version,
+    Batch, Expected, NewEvent, Page, Position, Query, RecordedEvent, Selector, StreamId, Version,
 };
 
 /// 120 events: two categories, five streams, four names, times that go up and down.
@@ -16,11 +17,22 @@ async fn filled(store: &Store) -> Vec<RecordedEvent> {
         let name = ["Opened", "Deposited", "Withdrawn", "Closed"][number as usize / 2 % 4];
         let mut new = NewEvent::json(name, 1 + number % 2, &number).unwrap();
         new.recorded_at = DateTime::from_timestamp(i64::from(number * 37 % 100), 0).unwrap();
-        store.append(&stream, Expected::Any, [new]).await.unwrap();
+        let appended = store.append(&stream, Expected::Any, [new]).await;
+        appended.succeeds();
     }
-    let all = store.read(Query::all()).collect().await.unwrap();
-    assert_eq!(all.len(), 120);
+    let all = read(store, Query::all()).await;
+    same("all that was appended is read", all.len(), 120);
     all
+}
+
+/// All that a query selects.
+async fn read(store: &Store, query: Query) -> Vec<RecordedEvent> {
+    store.read(query).collect().await.succeeds()
+}
+
+/// The versions of events, in the order of the read.
+fn version_numbers(events: &[RecordedEvent]) -> Vec<u64> {
+    events.iter().map(|event| event.version.0).collect()
 }
 
 /// Reads a query in pages of several sizes and compares with what a filter over all events gives.
@@ -38,24 +50,22 @@ async fn agrees(
             if backwards {
                 query = query.backwards();
             }
-            assert_eq!(
-                store.read(query.clone()).collect().await.unwrap(),
-                expected,
-                "{query:?}"
-            );
+            let promise = format!("a read agrees with a filter over all events: {query:?}");
+            same_events(promise, &read(store, query.clone()).await, &expected);
             for limit in [0, 1, 3] {
-                let some = store
-                    .read(query.clone().limit(limit))
-                    .collect()
-                    .await
-                    .unwrap();
                 let most = expected.len().min(usize::try_from(limit).unwrap());
-                assert_eq!(some, expected[..most], "{query:?}");
+                let query = query.clone().limit(limit);
+                let promise = format!("a limit cuts a read off and nothing else: {query:?}");
+                same_events(promise, &read(store, query).await, &expected[..most]);
             }
             // Memory stays constant: no page is larger than asked for, and none is empty.
             let mut reader = store.read(query);
-            while let Some(page) = reader.next_page().await.unwrap() {
-                assert!((1..=size).contains(&page.len()));
+            while let Some(page) = reader.next_page().await.succeeds() {
+                let rows = page.len();
+                assert!(
+                    (1..=size).contains(&rows),
+                    "a page had {rows} events, but was to have at most {size}"
+                );
             }
         }
         expected.reverse();
@@ -118,8 +128,8 @@ cases! {
             new.recorded_at = DateTime::from_timestamp(i64::from(number), 0).unwrap();
             batch = batch.append(stream(&format!("{}", number % 3)), Expected::Any, [new]);
         }
-        store.append_batch(batch).await.unwrap();
-        let all = store.read(Query::all()).collect().await.unwrap();
+        store.append_batch(batch).await.succeeds();
+        let all = read(&store, Query::all()).await;
         let time = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         let many: Vec<String> = (3000..3300).filter(|number| *number != 3007).map(name).collect();
         for (query, wanted) in [
@@ -141,11 +151,11 @@ cases! {
                     && query.before.is_none_or(|before| event.recorded_at < before)
             };
             let mut expected: Vec<RecordedEvent> = all.iter().filter(fits).cloned().collect();
-            assert!(expected.len().abs_diff(wanted) <= 1, "{} {query:?}", expected.len());
+            assert!(expected.len().abs_diff(wanted) <= 1, "a read of all events returns all, but of the {wanted} that fit {query:?} there were {}", expected.len());
             for direction in [Query::clone as fn(&Query) -> Query, |query| query.clone().backwards()] {
                 for size in [10, 1024] {
-                    let read = store.read(direction(&query).page_size(size)).collect().await.unwrap();
-                    assert_eq!(places(&read), places(&expected), "{query:?}");
+                    let query = direction(&query).page_size(size);
+                    same_events(format!("a read agrees with a filter over all events: {:?} {:?}", query.direction, query.selectors.first().map(|selector| selector.names.first())), &read(&store, query.clone()).await, &expected);
                 }
                 expected.reverse();
             }
@@ -157,51 +167,81 @@ cases! {
             let batch = Batch::new()
                 .append(stream("long"), Expected::Any, events(7))
                 .append(stream("other"), Expected::Any, events(3));
-            store.append_batch(batch).await.unwrap();
+            store.append_batch(batch).await.succeeds();
         }
         for size in [1, 4, 100] {
             let query = Query::stream(&stream("long")).page_size(size);
-            let versions = |events: Vec<RecordedEvent>| events.iter().map(|event| event.version.0).collect::<Vec<_>>();
-            let all = store.read(query.clone()).collect().await.unwrap();
-            assert_eq!(versions(all), (1..=210).collect::<Vec<_>>());
-            let some = store.read(query.clone().from_version(Version(50)).to_version(Version(60)).backwards()).collect().await.unwrap();
-            assert_eq!(versions(some), (50..=60).rev().collect::<Vec<_>>());
-            let last = store.read(query.backwards().limit(9)).collect().await.unwrap();
-            assert_eq!(versions(last), (202..=210).rev().collect::<Vec<_>>());
+            for (query, wanted) in [
+                (query.clone(), (1..=210).collect::<Vec<_>>()),
+                (query.clone().from_version(Version(50)).to_version(Version(60)).backwards(), (50..=60).rev().collect()),
+                (query.clone().backwards().limit(9), (202..=210).rev().collect()),
+            ] {
+                let promise = format!("a stream is read by its versions, whatever the pages: {query:?}");
+                same_list(promise, &version_numbers(&read(&store, query).await), &wanted);
+            }
+        }
+    }
+
+    async fn a_page_of_large_events_ends_early_and_the_read_goes_on(store: Store) {
+        let large = "x".repeat(3 << 20);
+        for number in 0..5 {
+            let new = NewEvent::json("Large", 1, &format!("{number}{large}")).unwrap();
+            store.append(&stream("a"), Expected::Any, [new]).await.succeeds();
+        }
+        for query in [Query::all(), Query::all().backwards(), Query::stream(&stream("a")), Query::all().names(["Large"]).limit(4)] {
+            let backwards = query.direction == crate::log::Direction::Backwards;
+            let most = query.limit.map_or(5, |_| 4);
+            let mut reader = store.read(query);
+            let mut read = Vec::new();
+            while let Some(page) = reader.next_page().await.succeeds() {
+                let bytes: usize = page.iter().rev().skip(1).map(|record| record.payload().len()).sum();
+                assert!(
+                    bytes < Page::MAX_BYTES,
+                    "a page takes no further event once it holds {} bytes, but had {bytes} before the last of its {} events",
+                    Page::MAX_BYTES,
+                    page.len()
+                );
+                read.extend(page.iter().map(|record| (record.version().0, record.payload().get(1).copied())));
+            }
+            if backwards {
+                read.reverse();
+            }
+            let wanted: Vec<_> = (1..=most).zip(b'0'..).map(|(version, number)| (version, Some(number))).collect();
+            same_list("large events are read once each, in their order", &read, &wanted);
         }
     }
 
     async fn a_page_that_was_not_waited_for_is_read_by_the_next_call(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, events(50)).await.unwrap();
+        store.append(&stream("a"), Expected::NoStream, events(50)).await.succeeds();
         let mut reader = store.read(Query::all().page_size(5));
         let mut read = 0;
         loop {
             match not_waited_for(reader.next_page()).await {
-                Some(page) => match page.unwrap() {
+                Some(page) => match page.succeeds() {
                     Some(page) => read += page.len(),
                     None => break,
                 },
                 None => tokio::task::yield_now().await,
             }
         }
-        assert_eq!(read, 50);
+        same("a reader whose futures were dropped reads each page once", read, 50);
     }
 
     async fn an_event_that_was_not_waited_for_is_delivered_once(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, events(300)).await.unwrap();
+        store.append(&stream("a"), Expected::NoStream, events(300)).await.succeeds();
         let mut reader = store.read(Query::all().page_size(5));
-        let mut versions = Vec::new();
+        let mut read = Vec::new();
         loop {
             let next = match not_waited_for(reader.next()).await {
-                Some(next) => next.unwrap(),
-                None => reader.next().await.unwrap(),
+                Some(next) => next.succeeds(),
+                None => reader.next().await.succeeds(),
             };
             match next {
-                Some(event) => versions.push(event.version.0),
+                Some(event) => read.push(event),
                 None => break,
             }
         }
-        assert_eq!(versions, (1..=300).collect::<Vec<_>>());
+        same_list("a reader whose futures were dropped reads each event once, in order", &version_numbers(&read), &(1..=300).collect::<Vec<_>>());
     }
 
     async fn without_context_the_same_events_are_read(store: Store) {
@@ -209,45 +249,53 @@ cases! {
         for query in [Query::all(), Query::all().category("order").backwards(), Query::stream(&stream("2")).page_size(3)] {
             let told = |events: Vec<RecordedEvent>| events
                 .into_iter()
-                .map(|event| (event.position, event.stream, event.version, event.name, event.schema_version, event.recorded_at, event.payload))
+                .map(|event| {
+                    let payload = String::from_utf8(event.payload).expect("JSON");
+                    (event.position, event.stream, event.version, event.name, event.schema_version, event.recorded_at, payload)
+                })
                 .collect::<Vec<_>>();
-            let with = told(store.read(query.clone()).collect().await.unwrap());
-            assert!(!with.is_empty());
-            assert_eq!(told(store.read(query.without_context()).collect().await.unwrap()), with);
+            let with = told(read(&store, query.clone()).await);
+            assert!(!with.is_empty(), "events were appended, but none is read: {query:?}");
+            let without = told(read(&store, query.without_context()).await);
+            same_list("without context nothing is left out but ids and metadata", &without, &with);
         }
     }
 
     async fn a_read_that_is_under_way_goes_on_into_what_is_appended_meanwhile(store: Store) {
-        store.append(&stream("a"), Expected::NoStream, events(10)).await.unwrap();
+        store.append(&stream("a"), Expected::NoStream, events(10)).await.succeeds();
         let (mut forwards, mut backwards) = (store.read(Query::all().page_size(10)), store.read(Query::all().page_size(4).backwards()));
-        assert_eq!(forwards.next().await.unwrap().unwrap().version, Version(1));
-        assert_eq!(backwards.next().await.unwrap().unwrap().version, Version(10));
-        store.append(&stream("a"), Expected::Any, events(10)).await.unwrap();
+        for (reader, first) in [(&mut forwards, 1), (&mut backwards, 10)] {
+            let found = reader.next().await.succeeds().map(|event| event.version.0);
+            same("a read begins at its end of the log", found, Some(first));
+        }
+        store.append(&stream("a"), Expected::Any, events(10)).await.succeeds();
         // The first page ended the log as it was, so this read ends with it; a new one goes on from there.
-        let rest = forwards.collect().await.unwrap();
-        assert!(rest.len() == 9 || rest.len() == 19);
-        assert!(rest.iter().map(|event| event.version.0).eq(2..=rest.len() as u64 + 1));
+        let rest = forwards.collect().await.succeeds();
+        assert!(rest.len() == 9 || rest.len() == 19, "after its first event a read returns the other nine, and none or all of ten that were appended since, but returned {}", rest.len());
+        same_list("a read under way returns each event once, in order", &version_numbers(&rest), &(2..=rest.len() as u64 + 1).collect::<Vec<_>>());
         let after = rest[rest.len() - 1].position;
-        assert_eq!(store.read(Query::all().after(after)).collect().await.unwrap().len(), 19 - rest.len());
-        let down = backwards.collect().await.unwrap();
-        assert!(down.iter().map(|event| event.version.0).eq((1..=9).rev()));
+        let more = read(&store, Query::all().after(after)).await;
+        same("a read goes on where another ended", more.len(), 19 - rest.len());
+        let down = backwards.collect().await.succeeds();
+        same_list("a read backwards is not moved by what is appended meanwhile", &version_numbers(&down), &(1..=9).rev().collect::<Vec<_>>());
     }
 
     async fn the_head_is_the_position_of_the_last_event(store: Store) {
-        assert_eq!(store.head().await.unwrap(), Position::START);
+        same("the head of an empty log is its start", store.head().await.succeeds(), Position::START);
         let all = filled(&store).await;
-        assert_eq!(store.head().await.unwrap(), all[119].position);
-        store.append(&stream("1"), Expected::NoStream, [event("Late")]).await.unwrap_err();
-        assert_eq!(store.head().await.unwrap(), all[119].position);
+        same("the head is the position of the last event", store.head().await.succeeds(), all[119].position);
+        store.append(&stream("1"), Expected::NoStream, [event("Late")]).await.fails("the stream has events");
+        same("a refused append does not move the head", store.head().await.succeeds(), all[119].position);
     }
 
     async fn statistics_count_events_streams_and_names(store: Store) {
-        assert_eq!((store.stats().await.unwrap().events, store.stats().await.unwrap().streams), (0, 0));
+        let empty = store.stats().await.succeeds();
+        same("an empty log has no events and no streams", (empty.events, empty.streams), (0, 0));
         filled(&store).await;
-        let stats = store.stats().await.unwrap();
-        assert_eq!((stats.events, stats.streams), (120, 10));
-        assert_eq!(stats.events_by_name.values().sum::<u64>(), 120);
-        assert_eq!(stats.events_by_name["Opened"], 30);
-        assert!(store.tenant().is_none() || stats.bytes.is_none());
+        let stats = store.stats().await.succeeds();
+        same("events and streams are counted", (stats.events, stats.streams), (120, 10));
+        same("each event is counted under its name", stats.events_by_name.values().sum::<u64>(), 120);
+        same("events are counted by name", stats.events_by_name.get("Opened"), Some(&30));
+        assert!(store.tenant().is_none() || stats.bytes.is_none(), "a tenant is not told how large the whole store is, but was: {:?} bytes", stats.bytes);
     }
 }

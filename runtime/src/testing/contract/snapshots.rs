@@ -1,6 +1,7 @@
 //! A snapshot is kept by its shape, and the newest one is.
 
-use super::{events, stream};
+use super::verdict::{Answer, same};
+use super::{events, joined, stream};
 use crate::Store;
 use crate::log::{Expected, StreamId, Version};
 use crate::store::StoredSnapshot;
@@ -17,22 +18,42 @@ pub(super) fn snapshot(version: u64, fingerprint: u64) -> StoredSnapshot {
     }
 }
 
-async fn save(store: &Store, stream: &StreamId, snapshot: StoredSnapshot) {
+/// Saves for the handle's tenant.
+pub(super) async fn save(store: &Store, stream: &StreamId, snapshot: StoredSnapshot) {
     let stream = store.bind(stream).unwrap();
-    store
-        .backend()
-        .save_snapshot(&stream, snapshot)
-        .await
-        .unwrap();
+    let saved = store.backend().save_snapshot(&stream, snapshot).await;
+    saved.succeeds();
 }
 
-async fn found(store: &Store, stream: &StreamId, fingerprint: u64) -> Option<StoredSnapshot> {
+/// What is kept for the handle's tenant.
+pub(super) async fn found(
+    store: &Store,
+    stream: &StreamId,
+    fingerprint: u64,
+) -> Option<StoredSnapshot> {
     let stream = store.bind(stream).unwrap();
-    store
-        .backend()
-        .snapshot(&stream, fingerprint)
-        .await
-        .unwrap()
+    let found = store.backend().snapshot(&stream, fingerprint).await;
+    found.succeeds()
+}
+
+/// Whether the snapshot that is found is the one that should be, and why; its state is told as text.
+#[track_caller]
+pub(super) fn is_kept(
+    because: &str,
+    found: Option<StoredSnapshot>,
+    wanted: Option<StoredSnapshot>,
+) {
+    let [found, wanted] = [found, wanted].map(|snapshot| {
+        snapshot.map(|kept| {
+            let state = String::from_utf8_lossy(&kept.state).into_owned();
+            (kept.version, kept.fingerprint, state)
+        })
+    });
+    same(
+        format!("version, shape and state of a snapshot are as saved ({because})"),
+        found,
+        wanted,
+    );
 }
 
 cases! {
@@ -40,23 +61,23 @@ cases! {
 
     async fn a_newer_snapshot_replaces_an_older_one_and_never_the_other_way(store: Store) {
         let a = stream("a");
-        assert_eq!(found(&store, &a, SHAPE).await, None);
+        is_kept("none was saved", found(&store, &a, SHAPE).await, None);
         save(&store, &a, snapshot(10, SHAPE)).await;
         save(&store, &a, snapshot(5, SHAPE)).await;
-        assert_eq!(found(&store, &a, SHAPE).await, Some(snapshot(10, SHAPE)));
+        is_kept("an older one does not replace a newer one", found(&store, &a, SHAPE).await, Some(snapshot(10, SHAPE)));
         save(&store, &a, snapshot(20, SHAPE)).await;
-        assert_eq!(found(&store, &a, SHAPE).await, Some(snapshot(20, SHAPE)));
-        assert_eq!(found(&store, &stream("b"), SHAPE).await, None);
+        is_kept("a newer one replaces an older one", found(&store, &a, SHAPE).await, Some(snapshot(20, SHAPE)));
+        is_kept("none was saved of another stream", found(&store, &stream("b"), SHAPE).await, None);
     }
 
     async fn one_of_another_shape_is_not_found_and_gives_way_to_any(store: Store) {
         let a = stream("a");
         save(&store, &a, snapshot(10, SHAPE)).await;
-        assert_eq!(found(&store, &a, 1).await, None);
+        is_kept("none was saved of this shape", found(&store, &a, 1).await, None);
         save(&store, &a, snapshot(3, 1)).await;
-        assert_eq!(found(&store, &a, 1).await, Some(snapshot(3, 1)));
-        assert_eq!(found(&store, &a, SHAPE).await, None);
-        assert_eq!(store.delete_snapshots(None).await.unwrap(), 1);
+        is_kept("one of another shape replaces it, whatever their versions", found(&store, &a, 1).await, Some(snapshot(3, 1)));
+        is_kept("one of another shape was saved since", found(&store, &a, SHAPE).await, None);
+        same("a stream has one snapshot", store.delete_snapshots(None).await.succeeds(), 1);
     }
 
     async fn of_many_saved_at_once_the_newest_is_kept(store: Store) {
@@ -66,9 +87,9 @@ cases! {
             tokio::spawn(async move { save(&store, &stream("a"), snapshot(1 + number * 17 % 40, SHAPE)).await })
         }).collect();
         for saver in savers {
-            saver.await.unwrap();
+            joined(saver).await;
         }
-        assert_eq!(found(&store, &stream("a"), SHAPE).await, Some(snapshot(40, SHAPE)));
+        is_kept("it is the newest of forty that were saved at once", found(&store, &stream("a"), SHAPE).await, Some(snapshot(40, SHAPE)));
     }
 
     async fn its_state_comes_back_as_it_went_in(store: Store) {
@@ -76,7 +97,7 @@ cases! {
         for (id, state) in [("a", "{}"), ("b", "[1.0, 1.00, \"ä\"]  "), ("c", &large)] {
             let snapshot = StoredSnapshot { state: state.as_bytes().to_vec(), ..snapshot(7, SHAPE) };
             save(&store, &stream(id), snapshot.clone()).await;
-            assert!(found(&store, &stream(id), SHAPE).await == Some(snapshot), "{id}");
+            is_kept("a state comes back byte by byte", found(&store, &stream(id), SHAPE).await, Some(snapshot));
         }
     }
 
@@ -87,17 +108,16 @@ cases! {
         }
         for id in accounts {
             save(&store, &stream(id), snapshot(1, SHAPE)).await;
-            store.append(&stream(id), Expected::NoStream, events(2)).await.unwrap();
+            store.append(&stream(id), Expected::NoStream, events(2)).await.succeeds();
         }
-        assert_eq!(store.delete_snapshots(Some("nothing")).await.unwrap(), 0);
-        assert_eq!(store.delete_snapshots(Some("order")).await.unwrap(), 3);
-        assert_eq!(store.delete_snapshots(Some("order")).await.unwrap(), 0);
-        assert_eq!(found(&store, &stream("a"), SHAPE).await, Some(snapshot(1, SHAPE)));
-        assert_eq!(store.delete_snapshots(None).await.unwrap(), 2);
-        assert_eq!(found(&store, &stream("a"), SHAPE).await, None);
-        assert_eq!(store.stats().await.unwrap().events, 4);
-        // What was deleted does not stand in the way of an older one.
+        same("a category without snapshots has none to delete", store.delete_snapshots(Some("nothing")).await.succeeds(), 0);
+        same("deleting a category's snapshots counts them", store.delete_snapshots(Some("order")).await.succeeds(), 3);
+        same("what was deleted is gone", store.delete_snapshots(Some("order")).await.succeeds(), 0);
+        is_kept("only another category's were deleted", found(&store, &stream("a"), SHAPE).await, Some(snapshot(1, SHAPE)));
+        same("deleting all counts those that were left", store.delete_snapshots(None).await.succeeds(), 2);
+        is_kept("all were deleted", found(&store, &stream("a"), SHAPE).await, None);
+        same("deleting snapshots touches no event", store.stats().await.succeeds().events, 4);
         save(&store, &stream("a"), snapshot(1, SHAPE)).await;
-        assert_eq!(found(&store, &stream("a"), SHAPE).await, Some(snapshot(1, SHAPE)));
+        is_kept("what was deleted does not stand in the way of an older one", found(&store, &stream("a"), SHAPE).await, Some(snapshot(1, SHAPE)));
     }
 }
