@@ -3,6 +3,7 @@
 mod broken;
 mod found_out;
 mod handle;
+mod plain;
 
 mod memory {
     use recount::Store;
