@@ -1,13 +1,13 @@
 //! The contract can fail: each case finds out a store that breaks its promise.
 
 use std::collections::{HashMap, HashSet};
-use std::future::{Ready, ready};
-use std::panic::{UnwindSafe, catch_unwind};
+use std::future::ready;
+use std::panic::{AssertUnwindSafe, UnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use recount::Store;
 use recount::log::{Expected, NewEvent, StreamId};
-use recount::testing::contract;
+use recount::testing::contract::{self, Making};
 
 use crate::broken::{Broken, Fault};
 
@@ -294,8 +294,8 @@ const FAULTS: &[(Fault, &[&str])] = &[
 ];
 
 /// An empty store with this fault.
-fn with(fault: Fault) -> impl FnOnce() -> Ready<Store> + Send {
-    move || ready(Store::new(Broken::new(fault)))
+fn with(fault: Fault) -> impl FnOnce() -> Making + Send + UnwindSafe {
+    move || contract::fresh(move || ready(Store::new(Broken::new(fault))))
 }
 
 /// What a call panics with, if it does.
@@ -370,7 +370,7 @@ fn without_a_fault_the_same_store_keeps_the_contract() {
 fn a_store_that_never_answers_is_told_by_the_name_of_the_case_and_not_tried_for_ever() {
     let (name, case) = contract::cases().next().expect("a case");
     // A type of its own, so that no other test's stores are said to hang.
-    let made = || async { Store::new(Broken::new(Fault::NeverAnswers)) };
+    let made = || with(Fault::NeverAnswers)();
     let hang = || panic_of(|| contract::run_within(Duration::from_millis(10), name, made, *case));
     for told in ["hangs", "hangs", "was not tried"] {
         let message = hang().expect("a failure");
@@ -384,22 +384,22 @@ fn a_store_that_never_answers_is_told_by_the_name_of_the_case_and_not_tried_for_
 
 #[tokio::test]
 async fn a_store_that_is_not_made_as_cases_need_it_is_told_as_its_makers_mistake() {
-    let shared = Store::new(Broken::new(Fault::None));
+    let shared = crate::plain::empty().await;
     let stream = StreamId::new("account", "a").unwrap();
     let event = NewEvent::json("Left", 1, &"behind").unwrap();
     let appended = shared.append(&stream, Expected::Any, [event]).await;
     appended.unwrap();
-    let closed = Store::new(Broken::new(Fault::None));
+    let closed = crate::plain::empty().await;
     closed.clone().close().await.unwrap();
-    let bound = closed.for_tenant("acme").unwrap();
+    let bound = shared.for_tenant("acme").unwrap();
+    let (name, case) = contract::cases().next().expect("a case");
     for (made, told) in [
         (shared, "already holds events"),
         (closed, "cannot be read"),
         (bound, "bound to tenant acme"),
     ] {
-        let case = tokio::spawn(contract::fresh(move || ready(made)));
-        let panic = case.await.expect_err("a mistake").into_panic();
-        let message = panic.downcast::<String>().expect("a text");
+        let make = AssertUnwindSafe(|| contract::fresh(|| ready(made)));
+        let message = panic_of(|| contract::run(name, { make }.0, *case)).expect("a failure");
         assert!(
             message.contains("store_contract!") && message.contains(told),
             "{message}"

@@ -208,7 +208,7 @@ impl Log {
 
     fn save_snapshot(&mut self, stream: &StreamId, snapshot: StoredSnapshot) {
         let newer = |kept: &StoredSnapshot| {
-            kept.fingerprint == snapshot.fingerprint && kept.version > snapshot.version
+            kept.fingerprint == snapshot.fingerprint && kept.version >= snapshot.version
         };
         if !self.snapshots.get(stream).is_some_and(newer) {
             self.snapshots.insert(stream.clone(), snapshot);

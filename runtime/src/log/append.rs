@@ -217,7 +217,8 @@ impl Batch {
         &self.parts
     }
 
-    /// The tenant that the handle is bound to through which this is appended, if any: the handle sets it.
+    /// The tenant that the handle is bound to through which this is appended, if any: the handle sets it. Whose an event is says
+    /// its stream.
     pub fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_ref()
     }
@@ -328,11 +329,14 @@ pub struct StreamVersion {
 }
 
 /// The result of an append.
+///
+/// A batch that had been written before is answered with the position and the versions that its events have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appended {
     /// The position of the last event written; of the last one that the handle can see when the batch had none.
     pub position: Position,
-    /// The version that each part of the batch left its stream at, in the batch's order.
+    /// One entry for each part of the batch at hand, in its order. A part with events says the version that its last event has;
+    /// one without says what is there: after the parts before it, or, if the batch was repeated, now.
     pub streams: Vec<StreamVersion>,
     /// Whether the batch had been written before, so that this call wrote nothing.
     pub repeated: bool,

@@ -81,6 +81,9 @@ struct Stored {
 
 /// Events as one read returned them, in the order of the read.
 ///
+/// A page has at most as many events as were asked for, and takes no further one once it [is full](Self::is_full) of bytes. It
+/// may have fewer and still not be the last one. What a backend is given to fill is empty.
+///
 /// ```
 /// use recount::log::Page;
 ///
@@ -161,12 +164,14 @@ impl Page {
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 
-    /// Whether a read should stop here and go on with the next page.
+    /// Whether a read must stop here and go on with the next page: it has this many rows, or
+    /// [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn is_full(&self, max_rows: usize) -> bool {
         self.rows.len() >= max_rows || self.bytes.len() >= Self::MAX_BYTES
     }
 
-    /// Says that nothing follows this page, which spares the reader a further call.
+    /// Says that nothing follows this page, which spares the reader a further call. Without it a read ends with the first page
+    /// that is empty. Where only the query's limit was reached, either will do.
     pub fn set_last(&mut self, last: bool) {
         self.last = last;
     }

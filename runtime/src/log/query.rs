@@ -59,9 +59,9 @@ pub struct Query {
     pub stream: Option<StreamId>,
     /// Only events that one of these fits; empty for all.
     pub selectors: Vec<Selector>,
-    /// Only events after this position.
+    /// Only events after this position, in both directions: a read backwards ends there.
     pub after: Position,
-    /// Only events up to and with this position.
+    /// Only events up to and with this position, in both directions: a read backwards begins there.
     pub up_to: Option<Position>,
     /// Only events of this version and later, counted in their stream.
     pub from_version: Version,
@@ -73,9 +73,9 @@ pub struct Query {
     pub before: Option<DateTime<Utc>>,
     /// The order: by position, which within a stream is by version.
     pub direction: Direction,
-    /// The most events to read in all.
+    /// The most events to read in all. A backend, asked for one page after another, is told what is left of it.
     pub limit: Option<u64>,
-    /// The most events in a page.
+    /// The most events in a page; it may have fewer, see [`Page`](super::Page).
     pub page_size: usize,
     /// Whether ids and metadata are asked for; a backend may leave them out otherwise, which makes long folds faster.
     pub with_context: bool,

@@ -138,7 +138,7 @@ pub enum CheckpointError {
         "the checkpoint of projection {projection} was saved {actual} times, not {expected}: another process runs it too; load it again"
     )]
     Moved {
-        /// The projection's name and fingerprint.
+        /// The projection: its [`ProjectionKey`] as text.
         projection: String,
         /// The revision that the caller had loaded.
         expected: u64,
@@ -152,25 +152,51 @@ pub enum CheckpointError {
 
 /// A database that holds a log.
 ///
-/// The handle in front of it, [`Store`](super::Store), has checked each request and bound it to its tenant:
-/// a stream's name carries its tenant, a query its own, and `tenant: None` where a tenant is an argument of its own means
-/// "bound to none", which sees all.
+/// [`MemoryBackend`](super::MemoryBackend) is the model to read: it keeps every promise in one file, without a database.
+/// `recount::testing::store_contract!`, of the feature `testing`, proves that another one keeps them too.
+///
+/// # What was done before a backend is asked
+/// The handle in front of it, [`Store`](super::Store), has looked at each request:
+/// - Names are not empty, not too long and without NUL, schema versions start at 1, payloads are JSON of at most
+///   [`NewEvent::MAX_PAYLOAD_BYTES`](crate::log::NewEvent::MAX_PAYLOAD_BYTES), the ids of a batch are distinct, and times are
+///   cut to the microsecond.
+/// - A query has a page size and a limit of at least 1.
+/// - A handle that is bound to a tenant has put it into each stream's name and into the query. One that is bound to none may
+///   name streams of any tenant, also of several in one batch.
+///
+/// # What `tenant: None` means
+/// The handle is bound to none. [`read`](Self::read), [`head`](Self::head), [`stats`](Self::stats) and
+/// [`delete_snapshots`](Self::delete_snapshots) then mean the whole log, with the events of every tenant and of none;
+/// [`checkpoint`](Self::checkpoint) and [`save_checkpoint`](Self::save_checkpoint) mean the projection of no tenant, which is
+/// one of its own. A stream whose name carries no tenant is a stream of its own as well.
 ///
 /// # Promises
 /// - [`append`](Self::append) is atomic for the whole batch and durable when it returns. Versions are dense, positions rise,
-///   and both orders agree. An id that is known in the same tenant is recognised before a condition is checked.
-/// - [`read`](Self::read) fills one page, in the query's order, stops at [`Page::is_full`] or at the limit, and says with
-///   [`Page::set_last`] whether anything may follow. A damaged row ends the page before it; alone at the front it is
-///   [`ReadError::Corrupt`].
+///   and both orders agree.
+/// - A future that is dropped leaves what it was about done or not done, never a part of it.
 /// - No event appears at or below a position that a reader has seen.
 pub trait Backend: Send + Sync + fmt::Debug + 'static {
     /// The URL of the store, for messages; without a password.
     fn url(&self) -> &str;
 
-    /// Writes a batch, wholly or not at all.
+    /// Writes a batch, wholly or not at all, unless it was written before.
+    ///
+    /// Whether it was is found out before a condition is checked. A batch is the same as an earlier one if the events of both
+    /// have the same ids, in the same order, in the same streams, with the same names, schema versions and bytes of payload.
+    /// Recorded times, metadata, conditions, parts that only check, and how the events are divided into parts are not compared.
+    /// Nothing is written then, and [`Appended`] says so. Any other batch with a known id is an [`AppendError::Duplicate`].
+    /// An id is known in the tenant of its stream; [`Batch::tenant`], the handle's, only says whose head is told for a batch
+    /// without events.
+    ///
+    /// Conditions are checked part by part, each after the events of those before it; the first that does not hold is the
+    /// [`AppendError::Conflict`].
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>>;
 
-    /// Reads one page, whose old content it replaces.
+    /// Fills one page, which is empty when it is given, with the next events in the query's order.
+    ///
+    /// A page takes no further event once [`Page::is_full`] says so or the query's limit is reached, which is what is left of
+    /// the whole read's. It may end before that, and the read goes on after its last event; a page without any event ends the
+    /// read. A damaged row ends the page before it; alone at the front it is [`ReadError::Corrupt`].
     fn read<'a>(
         &'a self,
         query: &'a Query,
@@ -186,7 +212,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Position, ReadError>>;
 
-    /// Counts.
+    /// Counts. [`Stats::bytes`] is for who is bound to no tenant only.
     fn stats<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
@@ -200,6 +226,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>>;
 
     /// Keeps a snapshot of a stream, unless a newer one of the same shape is kept; replaces older ones and other shapes.
+    /// Of two of the same version and shape either may stay, since they are equal.
     fn save_snapshot<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -221,7 +248,7 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>>;
 
     /// Saves position and state in one transaction, if the revision that is kept is still the checkpoint's; none is revision 0.
-    /// Returns the new revision.
+    /// Returns the new revision, which is one more. The position may be any, also an earlier one.
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
@@ -229,7 +256,8 @@ pub trait Backend: Send + Sync + fmt::Debug + 'static {
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>>;
 
-    /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error, but for
-    /// closing it again.
+    /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error:
+    /// [`AppendError::Unavailable`], [`ReadError::Unavailable`] or [`StoreError`], whatever source it has. Closing it again is
+    /// none.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -30,7 +30,7 @@ use std::task::Poll;
 use tokio::task::JoinHandle;
 
 #[doc(hidden)]
-pub use runner::{beside_another_tenant, fresh, run, run_within};
+pub use runner::{Making, beside_another_tenant, fresh, run, run_within};
 
 use crate::Store;
 use crate::log::{Appended, NewEvent, RecordedEvent, StreamId};
@@ -47,14 +47,15 @@ use crate::store::BoxFuture;
 /// assert_eq!((store, folder).store().url(), "memory:");
 /// # Ok(()) }
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "`store_contract!` needs a `Store`, or a `(Store, T)`, and was given a function that returns `{Self}`",
-    label = "returns no store",
-    note = "give it the path of an async function without arguments that returns a `Store`, or a pair of one and what must live as long as it does; it may panic when the store cannot be made"
-)]
 pub trait Subject {
     /// The store, bound to no tenant.
     fn store(&self) -> &Store;
+}
+
+impl Subject for Box<dyn Subject> {
+    fn store(&self) -> &Store {
+        self.as_ref().store()
+    }
 }
 
 impl Subject for Store {
@@ -97,9 +98,9 @@ impl<T> Subject for (Store, T) {
 /// | group | |
 /// |---|---|
 /// | `appends` | A batch is stored whole or not at all, also when its future is dropped, and is read at once. Each expectation holds where it should, checks of streams that are not written included; a conflict names the stream and the version that is there. Versions are dense, positions rise in the order of the batch. Names, payloads and metadata come back as they went in, times to the microsecond, names that look alike stay apart. |
-/// | `idempotence` | A batch whose ids are known is recognised before a condition is asked, and answered as it was the first time; the same ids in any other batch are an error, never a conflict. Ids of a refused append stay free. |
+/// | `idempotence` | A batch whose ids are known is recognised before a condition is asked, whatever its times, metadata, checks and division into parts, and answered as it was the first time; the same ids in any other batch are an error, never a conflict. Ids of a refused append stay free. |
 /// | `concurrency` | Of racing writers exactly one wins each version, of two that check what the other writes only one is accepted, batches over the same streams in any order all come through. A reader that goes on misses nothing and sees nothing late, and sees a batch whole. |
-/// | `reads` | Every field of a query, in any mix, both directions and pages of any size selects what a filter over all events would. |
+/// | `reads` | Every field of a query, in any mix, both directions and pages of any size selects what a filter over all events would. No page has more events than asked for, or takes one more once it has [`Page::MAX_BYTES`](crate::log::Page::MAX_BYTES). |
 /// | `snapshots` | The newest one of the shape that was saved last is kept, byte by byte; deleting counts them, by category. |
 /// | `checkpoints` | Only who knows the last revision saves the next; releases of a projection stand side by side. |
 /// | `closing` | A closed store answers each call with an error. |
@@ -110,19 +111,16 @@ impl<T> Subject for (Store, T) {
 #[macro_export]
 macro_rules! store_contract {
     ($make:expr) => {
-        async fn store_under_contract() -> impl $crate::testing::contract::Subject {
-            $crate::testing::contract::fresh($make).await
+        fn store_under_contract() -> $crate::testing::contract::Making {
+            $crate::testing::contract::fresh($make)
         }
 
         $crate::__store_contract_groups!();
         $crate::__store_contract_tenants!();
 
         mod for_a_tenant {
-            async fn store_under_contract() -> impl $crate::testing::contract::Subject {
-                $crate::testing::contract::beside_another_tenant(
-                    super::store_under_contract().await,
-                )
-                .await
+            fn store_under_contract() -> $crate::testing::contract::Making {
+                $crate::testing::contract::beside_another_tenant(super::store_under_contract())
             }
 
             $crate::__store_contract_groups!();

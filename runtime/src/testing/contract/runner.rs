@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,26 +23,24 @@ const MOST_HANGS: usize = 2;
 /// How many cases hung in this process, by what made their store.
 static HANGS: Mutex<Option<HashMap<TypeId, usize>>> = Mutex::new(None);
 
+/// A store that is being made for a case.
+#[doc(hidden)]
+pub type Making = Pin<Box<dyn Future<Output = Box<dyn Subject>>>>;
+
 /// Runs a case on a store of its own: what each generated test does.
 #[doc(hidden)]
-pub fn run<S: Subject, F: Future<Output = S>>(
-    name: &str,
-    make: impl FnOnce() -> F + Send + 'static,
-    case: Case,
-) {
+pub fn run<M: FnOnce() -> Making + Send + 'static>(name: &str, make: M, case: Case) {
     run_within(PATIENCE, name, make, case);
 }
 
 /// As [`run`], for tests of the contract itself, which know how long to wait.
 #[doc(hidden)]
-pub fn run_within<M, S: Subject, F: Future<Output = S>>(
+pub fn run_within<M: FnOnce() -> Making + Send + 'static>(
     patience: Duration,
     name: &str,
     make: M,
     case: Case,
-) where
-    M: FnOnce() -> F + Send + 'static,
-{
+) {
     assert!(
         hangs_of::<M>(0) < MOST_HANGS,
         "{name} was not tried, since this store hung in {MOST_HANGS} cases before; it may be run by itself"
@@ -89,64 +88,90 @@ fn hangs_of<M: 'static>(more: usize) -> usize {
     *count
 }
 
+/// What a function given to `store_contract!` returns: the future of a [`Subject`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`store_contract!` needs an async function without arguments that returns a `Store` or a `(Store, T)`",
+    label = "this one returns `{Self}`",
+    note = "where the store cannot be made, the function may panic"
+)]
+pub trait Makes: Future<Output = Self::Made> {
+    type Made: Subject + 'static;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Subject + 'static, F: Future<Output = S>> Makes for F {
+    type Made = S;
+}
+
 /// Makes a store and looks whether it is what a case needs, so that a maker's mistake is not taken for a store's.
 #[doc(hidden)]
-pub async fn fresh<S: Subject, F: Future<Output = S>>(make: impl FnOnce() -> F) -> S {
-    let subject = make().await;
-    let store = subject.store();
-    if let Some(tenant) = store.tenant() {
-        panic!(
-            "the function given to store_contract! returned a handle that is bound to tenant {tenant}; it should return one that is bound to none"
-        );
-    }
-    match store.read(Query::all().limit(1)).collect().await.as_deref() {
-        Ok([]) => {}
-        Ok([event, ..]) => panic!(
-            "the function given to store_contract! returned a store that already holds events; each call should make an empty one\n   found: {}",
-            shown(event)
-        ),
-        Err(error) => panic!(
-            "the function given to store_contract! returned a store that cannot be read; each call should make a new one, and open it\n   error: {}",
-            with_causes(error)
-        ),
-    }
-    subject
+pub fn fresh<F: Makes>(make: impl FnOnce() -> F + 'static) -> Making {
+    Box::pin(async {
+        let subject = make().await;
+        let store = subject.store();
+        if let Some(tenant) = store.tenant() {
+            panic!(
+                "the function given to store_contract! returned a handle that is bound to tenant {tenant}; it should return one that is bound to none"
+            );
+        }
+        match store.read(Query::all().limit(1)).collect().await.as_deref() {
+            Ok([]) => {}
+            Ok([event, ..]) => panic!(
+                "the function given to store_contract! returned a store that already holds events; each call should make an empty one\n   found: {}",
+                shown(event)
+            ),
+            Err(error) => panic!(
+                "the function given to store_contract! returned a store that cannot be read; each call should make a new one, and open it\n   error: {}",
+                with_causes(error)
+            ),
+        }
+        Box::new(subject) as Box<dyn Subject>
+    })
 }
 
 /// A tenant's handle on a store where another tenant, and no tenant, have events, snapshots and checkpoints under the names that
 /// the cases use.
 #[doc(hidden)]
-pub async fn beside_another_tenant<S: Subject>(subject: S) -> (Store, S) {
+pub fn beside_another_tenant(making: Making) -> Making {
+    Box::pin(async {
+        let subject = making.await;
+        let store = subject.store();
+        let other = store.for_tenant("other").unwrap();
+        for handle in [store, &other] {
+            lay(handle).await;
+        }
+        let mine = store.for_tenant("mine").unwrap();
+        if let Ok([event, ..]) = mine.read(Query::all()).collect().await.as_deref() {
+            panic!(
+                "before the case began, its tenant read an event of another\n   found: {}",
+                shown(event)
+            );
+        }
+        Box::new((mine, subject)) as Box<dyn Subject>
+    })
+}
+
+/// Gives a handle what the cases will store through another one.
+async fn lay(handle: &Store) {
     fn laid<T, E: std::error::Error>(what: &str, outcome: Result<T, E>) {
         if let Err(error) = outcome {
             panic!(
-                "before the case began, {what} of another tenant could not be stored in the new store\n   error: {}",
+                "before the case began, {what} of another tenant could not be stored, in a store that was new\n   error: {}",
                 with_causes(&error)
             );
         }
     }
-    let store = subject.store();
-    let other = store.for_tenant("other").unwrap();
-    for handle in [store, &other] {
-        for id in ["a", "b", "0"] {
-            let noise = [event("Noise")];
-            let appended = handle.append(&stream(id), Expected::NoStream, noise).await;
-            laid("an event", appended);
-            let stream = handle.bind(&stream(id)).unwrap();
-            let snapshot = snapshots::snapshot(99, snapshots::SHAPE);
-            let saved = handle.backend().save_snapshot(&stream, snapshot).await;
-            laid("a snapshot", saved);
-        }
-        let checkpoint = checkpoints::checkpoint(0, 99);
-        let saved = checkpoints::save(handle, checkpoints::KEY, checkpoint).await;
-        laid("a checkpoint", saved);
+    for id in ["a", "b", "0"] {
+        let noise = [event("Noise")];
+        let appended = handle.append(&stream(id), Expected::NoStream, noise).await;
+        laid("an event", appended);
+        let stream = handle.bind(&stream(id)).unwrap();
+        let snapshot = snapshots::snapshot(99, snapshots::SHAPE);
+        let saved = handle.backend().save_snapshot(&stream, snapshot).await;
+        laid("a snapshot", saved);
     }
-    let mine = store.for_tenant("mine").unwrap();
-    if let Ok([event, ..]) = mine.read(Query::all()).collect().await.as_deref() {
-        panic!(
-            "before the case began, its tenant read what belongs to another\n   found: {}",
-            shown(event)
-        );
-    }
-    (mine, subject)
+    let checkpoint = checkpoints::checkpoint(0, 99);
+    let saved = checkpoints::save(handle, checkpoints::KEY, checkpoint).await;
+    laid("a checkpoint", saved);
 }

@@ -110,6 +110,10 @@ pub(super) fn otherwise<E: Failure>(wanted: &str, because: &str, error: &E) -> !
 
 /// Whether what was found is what the promise says.
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a case gives what it was answered, which it has no further use for"
+)]
 pub(super) fn same<T: Debug + PartialEq<U>, U: Debug>(promise: impl Display, found: T, wanted: U) {
     assert!(
         found == wanted,

@@ -1,0 +1,24 @@
+use recount::Store;
+use recount::store::MemoryBackend;
+
+mod at_once {
+    use super::*;
+
+    fn empty() -> Store {
+        Store::new(MemoryBackend::new())
+    }
+
+    recount::testing::store_contract!(empty);
+}
+
+mod perhaps {
+    use super::*;
+
+    async fn empty() -> Result<Store, String> {
+        Ok(Store::new(MemoryBackend::new()))
+    }
+
+    recount::testing::store_contract!(empty);
+}
+
+fn main() {}
