@@ -2,7 +2,7 @@
 
 use super::verdict::{Answer, duplicate, otherwise, same, same_events};
 use super::{event, events, joined, stream, versions};
-use crate::log::{AppendError, Batch, Expected, Metadata, Query, Version};
+use crate::log::{AppendError, Batch, Expected, Metadata, NewEvent, Query, Version};
 
 cases! {
     idempotence as __store_contract_idempotence;
@@ -66,7 +66,7 @@ cases! {
 
     async fn how_its_events_are_divided_into_parts_does_not_matter(store: Store) {
         let (one, two, three, four) = (event("One"), event("Two"), event("Three"), event("Four"));
-        let divided = |cuts: &[(&str, &[&crate::log::NewEvent])]| cuts.iter().fold(Batch::new(), |batch, (id, events)| {
+        let divided = |cuts: &[(&str, &[&NewEvent])]| cuts.iter().fold(Batch::new(), |batch, (id, events)| {
             batch.append(stream(id), Expected::Any, events.iter().map(|event| (*event).clone()))
         });
         let first = store.append_batch(divided(&[("a", &[&one, &two]), ("a", &[&three]), ("b", &[&four])])).await.succeeds();

@@ -6,7 +6,8 @@ use super::verdict::{Answer, same, same_events, same_list};
 use super::{event, events, not_waited_for, stream};
 use crate::Store;
 use crate::log::{
-    Batch, Expected, NewEvent, Page, Position, Query, RecordedEvent, Selector, StreamId, Version,
+    Batch, Direction, Expected, NewEvent, Page, Position, Query, RecordedEvent, Selector, StreamId,
+    Version,
 };
 
 /// 120 events: two categories, five streams, four names, times that go up and down.
@@ -189,7 +190,7 @@ cases! {
             store.append(&stream("a"), Expected::Any, [new]).await.succeeds();
         }
         for query in [Query::all(), Query::all().backwards(), Query::stream(&stream("a")), Query::all().names(["Large"]).limit(4)] {
-            let backwards = query.direction == crate::log::Direction::Backwards;
+            let backwards = query.direction == Direction::Backwards;
             let most = query.limit.map_or(5, |_| 4);
             let mut reader = store.read(query);
             let mut read = Vec::new();
