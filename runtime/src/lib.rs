@@ -70,6 +70,7 @@ pub mod snapshot;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turns;
 
 pub use aggregate::{Aggregate, EventContext, Root};
 pub use clock::{Clock, IdSource};

@@ -12,15 +12,15 @@ type Decide<'a, A> =
 impl<A: Apply> Repository<A> {
     /// Carries out a command: loads the aggregate, lets `decide` look at it, and appends the events that it returns.
     ///
-    /// When somebody else appended meanwhile, all of it is done again, so `decide` may be called several times and must
-    /// do nothing but decide. An aggregate that starts from `Default` need not exist; one that an event creates must.
+    /// Commands of one process on one instance take turns. When somebody else appended meanwhile, all of it is done again, so
+    /// `decide` may be called several times and must do nothing but decide. An aggregate that starts from `Default` need not exist; one that an event creates must.
     ///
     /// # Errors
     /// [`ExecuteError::Rejected`] with the aggregate's own error; [`ExecuteError::Load`] when it does not exist or cannot
     /// be read; [`ExecuteError::Contended`] when all [attempts](super::RetryPolicy) met a conflict.
     ///
     /// # Cancel safety
-    /// A dropped future leaves all of the command's events stored or none.
+    /// A dropped future leaves all of the command's events stored or none, and its turn to the next.
     ///
     /// # Examples
     /// ```
@@ -59,6 +59,8 @@ impl<A: Apply> Repository<A> {
     ) -> Result<Appended, ExecuteError<A::Error>> {
         let stream = self.stream(id).map_err(LoadError::from)?;
         let mut tries = self.retry.tries();
+        // Until the outcome is known: the next one loads what this one appended.
+        let _turn = self.store.turns().wait(&stream).await;
         loop {
             let folded = self.fold(&stream, None).await?;
             let Some(mut state) = folded.state else {
