@@ -8,6 +8,7 @@ mod execute;
 mod history;
 mod load;
 mod retry;
+pub mod snapshot;
 mod unit_of_work;
 
 use std::marker::PhantomData;
@@ -15,12 +16,12 @@ use std::marker::PhantomData;
 pub use error::{CreateError, ExecuteError, LoadError, SaveError};
 pub use history::{History, PastEvent};
 pub use retry::RetryPolicy;
+use snapshot::SnapshotPolicy;
 pub use unit_of_work::UnitOfWork;
 
 use crate::Store;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal, Root};
 use crate::log::{AppendError, Appended, Batch, Expected, Metadata, StreamId, Version};
-use crate::snapshot::SnapshotPolicy;
 
 /// Loads and saves the aggregates of one type. Cheap to clone, safe to share.
 ///
