@@ -1,8 +1,9 @@
 //! Load, decide, append; again when somebody else was faster.
 
+use super::load::Folded;
 use super::{ExecuteError, LoadError, Repository};
 use crate::aggregate::{Apply, Events, IntoEvents};
-use crate::log::{AppendError, Appended, Batch, Expected, Version};
+use crate::log::{AppendError, Appended, Batch, Expected, StreamId, Version};
 use crate::store::BoxFuture;
 
 /// A decision with its return type erased, so that the loop is compiled once for each aggregate, not for each command.
@@ -17,7 +18,7 @@ impl<A: Apply> Repository<A> {
     ///
     /// # Errors
     /// [`ExecuteError::Rejected`] with the aggregate's own error; [`ExecuteError::Load`] when it does not exist or cannot
-    /// be read; [`ExecuteError::Contended`] when all [attempts](super::RetryPolicy) met a conflict.
+    /// be read, after three attempts when the store failed; [`ExecuteError::Contended`] when all [attempts](super::RetryPolicy) met a conflict.
     ///
     /// # Cancel safety
     /// A dropped future leaves all of the command's events stored or none, and its turn to the next.
@@ -62,7 +63,7 @@ impl<A: Apply> Repository<A> {
         // Until the outcome is known: the next one loads what this one appended.
         let _turn = self.store.turns().wait(&stream).await;
         loop {
-            let folded = self.fold(&stream, None).await?;
+            let folded = self.fold_patiently(&stream).await?;
             let Some(mut state) = folded.state else {
                 return Err(LoadError::NotFound { stream }.into());
             };
@@ -90,6 +91,19 @@ impl<A: Apply> Repository<A> {
                     }
                 }
                 Err(error) => return Err(ExecuteError::Append(error)),
+            }
+        }
+    }
+
+    /// Folds a stream; while the store cannot be read, again: nothing is decided yet.
+    async fn fold_patiently(&self, stream: &StreamId) -> Result<Folded<A>, LoadError> {
+        let mut tries = self.retry.tries();
+        loop {
+            match self.fold(stream, None).await {
+                Err(LoadError::Read(error)) if error.is_transient() && tries.soon().await => {
+                    tracing::debug!(%error, "load failed, trying again");
+                }
+                folded => return folded,
             }
         }
     }
