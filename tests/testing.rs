@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use recount::event::PayloadError;
 use recount::log::{Expected, NewEvent, Query, StreamId};
 use recount::prelude::*;
-use recount::testing::{given, given_log, golden, pattern, sample, stored, upcast};
+use recount::testing::{
+    Fault, Faults, Operation, given, given_log, golden, pattern, sample, stored, upcast,
+};
 use serde_json::json;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
@@ -67,7 +69,7 @@ enum AccountError {
 }
 
 #[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(stream = "account", id = AccountId, error = AccountError)]
+#[aggregate(stream = "account", id = AccountId, error = AccountError, retired("Frozen"))]
 struct Account {
     holder: String,
     balance: i64,
@@ -271,7 +273,7 @@ fn other_events_are_shown_with_the_fields_that_differ() {
 fn other_outcomes_are_told() {
     for (part, check) in [
         (
-            "the command was refused: Closed",
+            "`Account` refused the command: Closed",
             Box::new(|| {
                 given::<Account>((opened(), Closed {}))
                     .when(|account| account.deposit(1))
@@ -279,7 +281,7 @@ fn other_outcomes_are_told() {
             }) as Box<dyn FnOnce()>,
         ),
         (
-            "should have been refused with AccountError::TooMany { .. }",
+            "`Account` should have refused the command with AccountError::TooMany { .. }",
             Box::new(|| {
                 given::<Account>(opened())
                     .when(|account| account.deposit(1))
@@ -295,7 +297,7 @@ fn other_outcomes_are_told() {
             }),
         ),
         (
-            "- the text \"full\"\n    + TooMany { cents: 2000 }",
+            "- the text \"full\"\n    + the text \"2000 cents are too many\"",
             Box::new(|| {
                 given::<Account>(opened())
                     .when(|account| account.deposit(2000))
@@ -303,7 +305,7 @@ fn other_outcomes_are_told() {
             }),
         ),
         (
-            "is in another state than expected",
+            "-     balance: 7,\n    +     balance: 0,",
             Box::new(|| {
                 given::<Account>(opened()).then_state(account(7));
             }),
@@ -365,10 +367,14 @@ fn a_state_that_does_not_survive_storing_is_found() {
 
 #[test]
 fn an_upcast_is_compared_as_it_is_read() {
-    upcast(&Deposited { amount: 5 }).then([DepositedV2 {
+    let read = DepositedV2 {
         cents: 500,
         tags: vec![],
-    }]);
+    };
+    upcast(&Deposited { amount: 5 })
+        .then(read.clone())
+        .then([read.clone()])
+        .then(vec![read]);
     stored("Deposited", 1, json!({ "amount": -1 }))
         .then_err::<DepositedV2>(pattern!(PayloadError::Upcast { from: 1, .. }));
     stored("Deposited", 9, json!({})).then_err::<DepositedV2>(pattern!(PayloadError::Newer {
@@ -426,7 +432,8 @@ fn a_projection_sees_what_it_handles_and_nothing_else() {
         log.project::<Balances>().then_state(Balances::default());
     });
     assert!(
-        text.contains("5 Deposited v2 {\"cents\":20") && text.contains("- Balances { sum: 0"),
+        text.contains("5 account/a Deposited v2 {\"cents\":20")
+            && text.contains("-     sum: 0,\n    -     last: None,\n    +     sum: 21,"),
         "{text}"
     );
     assert!(
@@ -439,12 +446,12 @@ fn a_projection_sees_what_it_handles_and_nothing_else() {
 async fn what_code_appends_is_compared_stream_by_stream() {
     let (a, b) = (AccountId::new("a").unwrap(), AccountId::new("b").unwrap());
     let log = given_log().stream::<Account>(&a, (opened(), deposited(5)));
-    let react = async |store: Store| {
-        let appended = Repository::<Account>::new(&store)
+    let react = async |store: &Store| {
+        let appended = Repository::<Account>::new(store)
             .execute(&a, |account| account.deposit(account.balance * 2))
             .await?;
         assert_eq!(appended.version(), Version(3));
-        Repository::<Tally>::new(&store)
+        Repository::<Tally>::new(store)
             .create(&b, deposited(1))
             .await?;
         Ok::<_, Box<dyn std::error::Error>>(())
@@ -455,15 +462,111 @@ async fn what_code_appends_is_compared_stream_by_stream() {
         .then::<Tally>(&b, deposited(1))
         .then_nothing_else();
     let reacted = log.when(react).await.then::<Account>(&a, deposited(10));
-    assert!(failure(|| reacted.then_nothing_else()).contains("to tally/b"));
+    let text = failure(|| reacted.then_nothing_else());
+    assert!(text.contains("1 tally/b Deposited v2"), "{text}");
+    log.when(react)
+        .await
+        .then::<Account>(&a, deposited(10))
+        .then_anything_else();
     let reacted = log.when(react).await;
-    let text = failure(|| {
-        reacted.then::<Account>(&a, ());
-    });
+    let text = failure(|| reacted.then::<Account>(&a, ()).then_anything_else());
     assert!(
         text.contains("were appended to account/a")
-            && text.contains("+ Deposited v2 {\"cents\":10"),
+            && text.contains("+ Deposited v2 {\"cents\":10")
+            && text.contains("appended to other streams\n    1 tally/b Deposited v2"),
         "{text}"
+    );
+}
+
+#[tokio::test]
+async fn code_that_fails_is_told_or_expected() {
+    let fails = async |_: &Store| Err::<(), _>(AccountError::Closed);
+    let reacted = given_log().when(fails).await;
+    assert!(failure(|| reacted.then_nothing_else()).contains("the code returned an error: Closed"));
+    given_log()
+        .when(fails)
+        .await
+        .then_failed("Closed")
+        .then_nothing_else();
+    let reacted = given_log().when(async |_: &Store| ()).await;
+    assert!(
+        failure(|| reacted.then_failed("Closed").then_nothing_else())
+            .contains("should have returned an error")
+    );
+}
+
+#[tokio::test]
+async fn the_same_id_in_two_tenants_is_two_streams_in_a_given_log() {
+    let id = AccountId::new("a").unwrap();
+    given_log()
+        .stream::<Tally>(&id, deposited(1))
+        .in_tenant("acme")
+        .stream::<Tally>(&id, deposited(20))
+        .when(async |store: &Store| {
+            let acme = store.for_tenant("acme").unwrap();
+            let tallies = Repository::<Tally>::new(&acme);
+            let double = |tally: &Tally| Ok(deposited(tally.sum));
+            tallies.execute(&id, double).await.map(|_| ())
+        })
+        .await
+        .then::<Tally>(&id, ())
+        .in_tenant("acme")
+        .then::<Tally>(&id, deposited(20))
+        .then_nothing_else();
+}
+
+#[test]
+fn a_boxed_error_is_compared_with_what_it_holds() {
+    let refuse = |_: &Tally| {
+        Err::<(), Box<dyn std::error::Error + Send + Sync>>(Box::new(AccountError::Closed))
+    };
+    given::<Tally>(())
+        .when(refuse)
+        .then_err(AccountError::Closed)
+        .then_err_that(|error| error.is::<AccountError>());
+    let text = failure(|| {
+        given::<Tally>(())
+            .when(refuse)
+            .then_err(AccountError::TooMany { cents: 1 });
+    });
+    assert!(
+        text.contains("- TooMany { cents: 1 }\n    + Closed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_a_large_state_only_what_differs_is_shown() {
+    let state = |changed: i64| {
+        let many = (0..200)
+            .map(|number| format!("line {number}"))
+            .collect::<Vec<_>>();
+        Account {
+            holder: many.join(","),
+            ..account(changed)
+        }
+    };
+    let text = failure(|| {
+        given::<Account>(Opened {
+            holder: state(0).holder,
+        })
+        .then_state(state(1));
+    });
+    let difference = text.split("then (- expected, + folded)\n").nth(1).unwrap();
+    assert_eq!(
+        difference
+            .lines()
+            .map(|line| line.chars().take(24).collect::<String>())
+            .collect::<Vec<_>>(),
+        [
+            "      Account {",
+            "          holder: \"line ",
+            "    -     balance: 1,",
+            "    +     balance: 0,",
+            "          closed_at: Non",
+            "          by: None,",
+            "      …",
+        ]
     );
 }
 
@@ -477,7 +580,7 @@ fn golden_file(lines: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 
 #[test]
 fn golden_events_are_read_as_they_were() {
-    golden::<AccountEvent>("tests/golden/account.jsonl");
+    golden::<Account>("tests/golden/account.jsonl");
 }
 
 #[test]
@@ -490,7 +593,7 @@ fn golden_tells_what_is_read_as_something_else_and_what_is_missing() {
 "#,
     );
     let before = std::fs::read_to_string(&path).unwrap();
-    let text = failure(|| golden::<AccountEvent>(&path));
+    let text = failure(|| golden::<Account>(&path));
     for part in [
         "line 1 (Opened in version 1) is read as something else",
         "holder: expected \"Jane\", got \"John\"",
@@ -504,6 +607,50 @@ fn golden_tells_what_is_read_as_something_else_and_what_is_missing() {
     }
     assert!(!text.contains("Deposited in version 1 can be read"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+}
+
+#[test]
+fn golden_says_how_to_begin_and_where_a_retired_event_stands() {
+    let text = failure(|| golden::<Account>("tests/golden/nowhere.jsonl"));
+    assert!(
+        text.contains("tests/golden/nowhere.jsonl") && text.contains("recount::testing::sample"),
+        "{text}"
+    );
+    let lines = std::fs::read_to_string("tests/golden/account.jsonl").unwrap();
+    let retired = r#"{"name":"Frozen","version":1,"payload":{"by":"court"},"read_as":[]}"#;
+    let (_folder, path) = golden_file(&format!("{lines}{retired}\n"));
+    golden::<Account>(&path);
+    stored("Frozen", 1, json!({ "by": "court" })).then_retired::<Account>();
+    assert!(
+        failure(|| {
+            stored("Closed", 1, json!({})).then_retired::<Account>();
+        })
+        .contains("does not say `retired(\"Closed\")`")
+    );
+}
+
+#[tokio::test]
+async fn a_fault_that_nothing_met_is_told() {
+    let faults = Faults::new();
+    let store = faults.around(&Store::connect("memory:").await.unwrap());
+    faults
+        .next(Operation::Append, Fault::Fail)
+        .next(Operation::Head, Fault::Fail);
+    assert!(store.head().await.is_err());
+    let text = failure(|| faults.assert_all_met());
+    assert!(text.contains("[Fail] at Append never happened"), "{text}");
+    faults.stop();
+    faults.assert_all_met();
+    for refused in [
+        Box::new(|| _ = Faults::seeded(1, 2.0)) as Box<dyn FnOnce()>,
+        Box::new(|| _ = Faults::seeded(1, f64::NAN)),
+        Box::new(|| _ = Faults::seeded_with(1, 0.5, [])),
+    ] {
+        failure(refused);
+    }
+    let only_heads = Faults::seeded_with(1, 1.0, [Fault::Fail]).at([Operation::Head]);
+    let store = only_heads.around(&store);
+    assert!(store.stats().await.is_ok() && store.head().await.is_err());
 }
 
 #[tokio::test]

@@ -243,7 +243,7 @@ impl Entry {
     pub(crate) fn types(&self, what: &str, errors: &mut Errors) -> Vec<syn::Type> {
         let mut types = self.values(what, errors);
         types.retain(|ty| {
-            let named = crate::event::last_ident(ty).is_some();
+            let named = crate::path::last_ident(ty).is_some();
             if !named {
                 self.wrong(what, ty, errors);
             }

@@ -10,8 +10,8 @@ use syn::{Attribute, FnArg, ReturnType, Signature, Token, Type, Visibility};
 
 use crate::attr::cfgs;
 use crate::diag::Errors;
-use crate::event::last_ident;
 use crate::fingerprint::Fingerprint;
+use crate::path::last_ident;
 
 /// Which of the two macros reads a block.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
-//! The path by which generated code names the runtime crate.
+//! Paths: the one by which generated code names the runtime crate, and the last name of a type's.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::Type;
 
 /// `::recount`, or what `crate = …` says.
 #[derive(Clone)]
@@ -45,4 +46,14 @@ impl ToTokens for Krate {
 /// The place of a type, a path, …: from its first token to its last.
 pub(crate) fn span_of(tokens: impl ToTokens) -> Span {
     syn::spanned::Spanned::span(&tokens.into_token_stream()).resolved_at(Span::mixed_site())
+}
+
+/// The last name in a path, which messages speak of.
+pub(crate) fn last_ident(ty: &Type) -> Option<&Ident> {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+        Type::Group(group) => last_ident(&group.elem),
+        Type::Paren(paren) => last_ident(&paren.elem),
+        _ => None,
+    }
 }

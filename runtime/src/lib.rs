@@ -66,10 +66,10 @@ pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod repository;
-pub mod snapshot;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turns;
 
 pub use aggregate::{Aggregate, EventContext, Root};
 pub use clock::{Clock, IdSource};
@@ -79,7 +79,7 @@ pub use log::{Position, Version};
 pub use projection::{Envelope, Projection};
 #[cfg(feature = "macros")]
 pub use recount_macros::{Aggregate, Event, Id, apply, projection};
-pub use repository::Repository;
+pub use repository::{Repository, snapshot};
 pub use store::Store;
 
 pub use {chrono, serde_json, uuid};

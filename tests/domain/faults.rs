@@ -67,17 +67,22 @@ every_store! {
         let mut wanted = Vec::new();
         for (amount, operation, fault) in (1..).zip(ALL).flat_map(|(n, fault)| [(n, Operation::Append, fault), (10 + n, Operation::Read, fault)]) {
             faults.next(operation, fault);
-            let outcome = accounts.execute(&id("a"), |account| Ok(account.deposit(amount))).await;
-            let lost_read = operation == Operation::Read && matches!(fault, Fault::Fail | Fault::LoseRequest | Fault::LoseAnswer);
-            match outcome {
-                Ok(_) if !lost_read => wanted.push(amount),
-                // Reads are not tried again: nothing was decided yet.
-                Err(ExecuteError::Load(_)) if lost_read => {}
-                outcome => panic!("{operation:?} {fault:?}: {outcome:?}"),
-            }
+            accounts.execute(&id("a"), |account| Ok(account.deposit(amount))).await.unwrap();
+            wanted.push(amount);
         }
         assert_eq!(deposits(&store).await, wanted);
         assert_eq!(faults.injected().len(), 11, "a read cannot conflict: {:?}", faults.injected());
+    }
+
+    async fn a_command_on_a_store_that_cannot_be_read_ends_after_three_attempts(store: Store) {
+        let faults = Faults::new();
+        let accounts = account(&store, &faults).await;
+        faults.script(Operation::Read, [Some(Fault::Fail); 3]);
+        let error = accounts.execute(&id("a"), |account| Ok(account.deposit(1))).await.unwrap_err();
+        assert!(matches!(error, ExecuteError::Load(_)), "{error}");
+        faults.assert_all_met();
+        accounts.execute(&id("a"), |account| Ok(account.deposit(2))).await.unwrap();
+        assert_eq!(deposits(&store).await, [2]);
     }
 
     async fn a_command_that_meets_up_to_three_faults_is_applied_once_or_its_error_tells(store: Store) {

@@ -225,6 +225,30 @@ every_store! {
         assert_eq!((tried, accounts.load(&a).await.unwrap().balance), (3, 3));
     }
 
+    async fn commands_on_one_instance_take_turns_and_each_decides_once(store: Store) {
+        let accounts = Repository::<Account>::new(&store);
+        accounts.create(&id("a"), Account::open("John")).await.unwrap();
+        let decisions = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let commands: Vec<_> = (0..16).map(|_| {
+            let (accounts, decisions) = (accounts.clone(), decisions.clone());
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    let decide = |account: &Account| {
+                        decisions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        Ok(account.deposit(1))
+                    };
+                    accounts.execute(&id("a"), decide).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+            })
+        }).collect();
+        for command in commands {
+            command.await.unwrap();
+        }
+        assert_eq!(accounts.load(&id("a")).await.unwrap().balance, 80);
+        assert_eq!(decisions.load(std::sync::atomic::Ordering::Relaxed), 80);
+    }
+
     async fn times_within_a_stream_never_go_backwards_even_when_the_clock_does(store: Store) {
         #[derive(Debug)]
         struct Backwards(std::sync::atomic::AtomicI64);

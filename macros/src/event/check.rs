@@ -3,8 +3,9 @@
 use quote::{ToTokens, quote};
 use syn::{Fields, GenericParam, Type};
 
-use super::model::{Content, Event, Kind, One, last_ident, split_version};
+use super::model::{Content, Event, Kind, One, split_version};
 use crate::diag::Errors;
+use crate::path::last_ident;
 
 pub(super) fn event(event: &mut Event, errors: &mut Errors) {
     let borrowed = match &event.kind {

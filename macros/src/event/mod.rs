@@ -10,7 +10,6 @@ use proc_macro2::TokenStream;
 use crate::diag::Errors;
 
 pub(crate) use expand::{Arm, Body, dispatch, newest, of_event, text};
-pub(crate) use model::last_ident;
 
 /// Tokens in, tokens out.
 pub(crate) fn derive(input: TokenStream) -> TokenStream {

@@ -92,16 +92,6 @@ pub(crate) fn split_version(ident: &str) -> Option<(&str, u32)> {
     Some((base, digits.parse().ok()?))
 }
 
-/// The last name in a path, which messages speak of.
-pub(crate) fn last_ident(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-        Type::Group(group) => last_ident(&group.elem),
-        Type::Paren(paren) => last_ident(&paren.elem),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::split_version;

@@ -6,8 +6,8 @@ use syn::{Data, DeriveInput, Fields};
 use super::model::{Id, Kind};
 use crate::attr::{Entries, Key};
 use crate::diag::Errors;
-use crate::event::last_ident;
 use crate::path::Krate;
+use crate::path::last_ident;
 
 const KEYS: &[Key] = &[
     Key::once("check", "check = path::to::function"),

@@ -287,3 +287,10 @@ pub enum ReadError {
         source: BackendError,
     },
 }
+
+impl ReadError {
+    /// Whether the same read may succeed when it is tried again.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

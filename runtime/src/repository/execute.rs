@@ -1,8 +1,9 @@
 //! Load, decide, append; again when somebody else was faster.
 
+use super::load::Folded;
 use super::{ExecuteError, LoadError, Repository};
 use crate::aggregate::{Apply, Events, IntoEvents};
-use crate::log::{AppendError, Appended, Batch, Expected, Version};
+use crate::log::{AppendError, Appended, Batch, Expected, StreamId, Version};
 use crate::store::BoxFuture;
 
 /// A decision with its return type erased, so that the loop is compiled once for each aggregate, not for each command.
@@ -12,15 +13,15 @@ type Decide<'a, A> =
 impl<A: Apply> Repository<A> {
     /// Carries out a command: loads the aggregate, lets `decide` look at it, and appends the events that it returns.
     ///
-    /// When somebody else appended meanwhile, all of it is done again, so `decide` may be called several times and must
-    /// do nothing but decide. An aggregate that starts from `Default` need not exist; one that an event creates must.
+    /// Commands of one process on one instance take turns. When somebody else appended meanwhile, all of it is done again, so
+    /// `decide` may be called several times and must do nothing but decide. An aggregate that starts from `Default` need not exist; one that an event creates must.
     ///
     /// # Errors
     /// [`ExecuteError::Rejected`] with the aggregate's own error; [`ExecuteError::Load`] when it does not exist or cannot
-    /// be read; [`ExecuteError::Contended`] when all [attempts](super::RetryPolicy) met a conflict.
+    /// be read, after three attempts when the store failed; [`ExecuteError::Contended`] when all [attempts](super::RetryPolicy) met a conflict.
     ///
     /// # Cancel safety
-    /// A dropped future leaves all of the command's events stored or none.
+    /// A dropped future leaves all of the command's events stored or none, and its turn to the next.
     ///
     /// # Examples
     /// ```
@@ -59,8 +60,10 @@ impl<A: Apply> Repository<A> {
     ) -> Result<Appended, ExecuteError<A::Error>> {
         let stream = self.stream(id).map_err(LoadError::from)?;
         let mut tries = self.retry.tries();
+        // Until the outcome is known: the next one loads what this one appended.
+        let _turn = self.store.turns().wait(&stream).await;
         loop {
-            let folded = self.fold(&stream, None).await?;
+            let folded = self.fold_patiently(&stream).await?;
             let Some(mut state) = folded.state else {
                 return Err(LoadError::NotFound { stream }.into());
             };
@@ -88,6 +91,19 @@ impl<A: Apply> Repository<A> {
                     }
                 }
                 Err(error) => return Err(ExecuteError::Append(error)),
+            }
+        }
+    }
+
+    /// Folds a stream; while the store cannot be read, again: nothing is decided yet.
+    async fn fold_patiently(&self, stream: &StreamId) -> Result<Folded<A>, LoadError> {
+        let mut tries = self.retry.tries();
+        loop {
+            match self.fold(stream, None).await {
+                Err(LoadError::Read(error)) if error.is_transient() && tries.soon().await => {
+                    tracing::debug!(%error, "load failed, trying again");
+                }
+                folded => return folded,
             }
         }
     }

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{LoadError, Repository};
+use super::{LoadError, Repository, snapshot};
 use crate::aggregate::{Apply, Root};
 use crate::event::{DecodeError, PayloadError};
 use crate::log::{Query, Record, StreamId, Version};
-use crate::snapshot;
 
 /// How far a fold got.
 pub(super) struct Folded<A> {

@@ -8,6 +8,7 @@ mod execute;
 mod history;
 mod load;
 mod retry;
+pub mod snapshot;
 mod unit_of_work;
 
 use std::marker::PhantomData;
@@ -15,12 +16,12 @@ use std::marker::PhantomData;
 pub use error::{CreateError, ExecuteError, LoadError, SaveError};
 pub use history::{History, PastEvent};
 pub use retry::RetryPolicy;
+use snapshot::SnapshotPolicy;
 pub use unit_of_work::UnitOfWork;
 
 use crate::Store;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal, Root};
 use crate::log::{AppendError, Appended, Batch, Expected, Metadata, StreamId, Version};
-use crate::snapshot::SnapshotPolicy;
 
 /// Loads and saves the aggregates of one type. Cheap to clone, safe to share.
 ///
@@ -228,9 +229,6 @@ impl<A: Apply> Repository<A> {
     }
 }
 
-/// How often a batch is appended in all when the store is busy or the outcome unknown: the store has waited by itself each time.
-const TRANSIENT: u32 = 3;
-
 /// Appends a batch; while the store is busy or the outcome unknown, again: the ids make that safe.
 ///
 /// Once the outcome of one attempt was unknown, it stays so until the store has looked at the ids: that a later attempt
@@ -244,7 +242,7 @@ async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appe
             Err(error) if error.has_looked() => return Err(error),
             Err(error) => error,
         };
-        let again = error.is_transient() && tries.made() < TRANSIENT && tries.again().await;
+        let again = error.is_transient() && tries.soon().await;
         let is_doubtful = |error: &AppendError| matches!(error, AppendError::Unknown { .. });
         let error = doubt.filter(|_| !is_doubtful(&error)).unwrap_or(error);
         if !again {

@@ -59,9 +59,17 @@ pub(super) struct Tries {
 }
 
 impl Tries {
+    /// The most attempts in all on a store that fails.
+    const OF_A_FAILING_STORE: u32 = 3;
+
     /// How many were made, the one under way included.
     pub(super) fn made(&self) -> u32 {
         self.made
+    }
+
+    /// As [`again`](Self::again), for a store that failed, which has waited by itself each time.
+    pub(super) async fn soon(&mut self) -> bool {
+        self.made < Self::OF_A_FAILING_STORE && self.again().await
     }
 
     /// Pauses before the next attempt; false when there is none left.

@@ -44,6 +44,7 @@ pub struct Store {
     tenant: Option<TenantId>,
     sources: Sources,
     background: crate::background::Background,
+    turns: crate::turns::Turns,
     spare_pages: reader::SparePages,
 }
 
@@ -94,6 +95,7 @@ impl Store {
             tenant: None,
             sources: Sources::default(),
             background: crate::background::Background::default(),
+            turns: crate::turns::Turns::default(),
             spare_pages: reader::SparePages::default(),
         }
     }
@@ -331,6 +333,10 @@ impl Store {
 
     pub(crate) fn sources(&self) -> &Sources {
         &self.sources
+    }
+
+    pub(crate) fn turns(&self) -> &crate::turns::Turns {
+        &self.turns
     }
 
     pub(crate) fn background(&self) -> &crate::background::Background {

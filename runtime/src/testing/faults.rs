@@ -103,7 +103,7 @@ pub struct FaultError {
 /// faults.next(Operation::Append, Fault::LoseAnswer);
 /// counters.execute(&id, |_| Ok(Counted { by: 1 })).await?;
 /// assert_eq!(counters.load(&id).await?.total, 1);
-/// assert_eq!(faults.injected().len(), 1);
+/// faults.assert_all_met();
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, Default)]
@@ -125,6 +125,8 @@ struct Chance {
     /// Of 2³² operations, so many fail.
     rate: u64,
     faults: Vec<Fault>,
+    /// Where they happen; `None` for everywhere.
+    operations: Option<Vec<Operation>>,
 }
 
 impl Faults {
@@ -137,6 +139,10 @@ impl Faults {
     /// kinds, delays of up to two milliseconds included. The same seed gives the same faults, as far as the same operations
     /// come in the same order.
     ///
+    /// # Panics
+    /// When the share is no number from 0 to 1.
+    ///
+    /// # Examples
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use recount::testing::Faults;
@@ -149,6 +155,7 @@ impl Faults {
     /// assert!(faults.injected().len() > 20);
     /// # Ok(()) }
     /// ```
+    #[track_caller]
     pub fn seeded(seed: u64, rate: f64) -> Self {
         let faults = [
             Fault::Fail,
@@ -162,20 +169,44 @@ impl Faults {
     }
 
     /// As [`seeded`](Self::seeded), with these faults only.
+    ///
+    /// # Panics
+    /// When the share is no number from 0 to 1, or there is no fault among which to choose.
+    #[track_caller]
     pub fn seeded_with(seed: u64, rate: f64, faults: impl IntoIterator<Item = Fault>) -> Self {
+        let faults: Vec<Fault> = faults.into_iter().collect();
+        assert!(
+            (0.0..=1.0).contains(&rate),
+            "{rate} is no share: write a number from 0.0 to 1.0"
+        );
+        assert!(
+            !faults.is_empty(),
+            "there is no fault among which to choose"
+        );
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "between 0 and 2³²"
         )]
-        let rate = (rate.clamp(0.0, 1.0) * 4_294_967_296.0) as u64;
+        let rate = (rate * 4_294_967_296.0) as u64;
         let this = Self::new();
         this.plan().chance = Some(Chance {
             random: Random(seed),
             rate,
-            faults: faults.into_iter().collect(),
+            faults,
+            operations: None,
         });
         this
+    }
+
+    /// The same, whose faults by chance happen at these operations only. A command that fails at a read ends there, so
+    /// `at([Operation::Append])` lets more of them come further.
+    #[must_use]
+    pub fn at(self, operations: impl IntoIterator<Item = Operation>) -> Self {
+        if let Some(chance) = &mut self.plan().chance {
+            chance.operations = Some(operations.into_iter().collect());
+        }
+        self
     }
 
     /// The next such operation that no earlier call spoke of meets this fault.
@@ -209,6 +240,23 @@ impl Faults {
         self.plan().injected.clone()
     }
 
+    /// Checks that each fault of the script has happened, so that a test is not green because it never met one.
+    ///
+    /// # Panics
+    /// When one has not.
+    #[track_caller]
+    pub fn assert_all_met(&self) {
+        let plan = self.plan();
+        for (operation, faults) in &plan.script {
+            let unmet: Vec<_> = faults.iter().flatten().collect();
+            assert!(
+                unmet.is_empty(),
+                "{unmet:?} at {operation:?} never happened; what did: {:?}",
+                plan.injected
+            );
+        }
+    }
+
     /// A handle on the same store that meets these faults, with the same tenant, clock and ids. The handle that is given
     /// meets none, so a test looks through it at what there is.
     #[must_use]
@@ -232,7 +280,10 @@ impl Faults {
             .and_then(VecDeque::pop_front)
         {
             Some(scripted) => scripted,
-            None => plan.chance.as_mut().and_then(Chance::draw),
+            None => plan
+                .chance
+                .as_mut()
+                .and_then(|chance| chance.draw(operation)),
         }?;
         if fault == Fault::Conflict && !can_conflict {
             return None;
@@ -243,7 +294,11 @@ impl Faults {
 }
 
 impl Chance {
-    fn draw(&mut self) -> Option<Fault> {
+    fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        let is_here = |operations: &Vec<Operation>| operations.contains(&operation);
+        if !self.operations.as_ref().is_none_or(is_here) {
+            return None;
+        }
         if self.random.next() >> 32 >= self.rate {
             return None;
         }

@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 
-use super::difference::{Shown, difference, list};
+use super::difference::{Shown, difference, list, states};
 use super::stored::{page, short_name};
 use super::{CountingIds, FixedClock, Refusal};
 use crate::Clock as _;
@@ -58,8 +58,11 @@ use crate::log::{Metadata, NewEvent, StreamId, Version};
 /// given::<Account>(()).when_created(Account::open("John")).then(opened);
 /// ```
 ///
+/// An event in an old version is given by [`and_stored`](Given::and_stored).
+///
 /// # Panics
 /// When the events cannot have happened: one cannot be stored, or stands before the event that creates the state.
+#[must_use = "say what is asked: `.when(…)`, or what is expected: `.then_state(…)`"]
 #[track_caller]
 pub fn given<A: Apply>(events: impl IntoEvents<A>) -> Given<A> {
     let category = match StreamId::new(A::CATEGORY, "given") {
@@ -189,6 +192,16 @@ impl<A: Apply> Given<A> {
             short_name::<A>()
         );
         self.decided(decision)
+    }
+
+    /// Looks at the state that the events fold to with assertions of one's own.
+    ///
+    /// # Panics
+    /// When they do, or when there is no state.
+    #[track_caller]
+    pub fn then_check(self, check: impl FnOnce(&A)) -> Self {
+        check(existing(self.state.as_ref()));
+        self
     }
 
     #[track_caller]
@@ -347,13 +360,11 @@ impl<A: Apply, X: Debug> Decided<A, X> {
     #[track_caller]
     pub fn then(self, events: impl IntoEvents<A>) -> Self {
         let (given, decided) = self.split();
-        let expected: Vec<Shown> = Events::<A>::of(events)
-            .into_iter()
-            .map(|event| Shown::of(&event))
-            .collect();
+        let expected = Shown::expected(Events::<A>::of(events));
         if let Some(error) = &self.refused {
             panic!(
-                "the command was refused: {error:?}\n\n  given\n{}  expected\n{}",
+                "`{}` refused the command: {error:?}\n\n  given\n{}  expected\n{}",
+                short_name::<A>(),
                 list(&given),
                 list(&expected)
             );
@@ -391,18 +402,57 @@ impl<A: Apply, X: Debug> Decided<A, X> {
         let (given, decided) = self.split();
         match &self.refused {
             None => panic!(
-                "the command should have been refused with {}\n\n  given\n{}  decided\n{}",
+                "`{}` should have refused the command with {}\n\n  given\n{}  decided\n{}",
+                short_name::<A>(),
                 expected.describe(),
                 list(&given),
                 list(&decided)
             ),
             Some(error) if !expected.matches(error) => panic!(
-                "the command was refused for another reason\n\n  given\n{}  then\n    - {}\n    + {error:?}\n",
+                "`{}` refused the command for another reason\n\n  given\n{}  then (- expected, + refused with)\n    - {}\n    + {}\n",
+                short_name::<A>(),
                 list(&given),
-                expected.describe()
+                expected.describe(),
+                expected.describe_other(error)
             ),
             Some(_) => self,
         }
+    }
+
+    /// The command was refused with an error of which this is true: for what cannot be written as a pattern.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct DoorId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Closed {}
+    /// # #[derive(Debug, Clone, Default, PartialEq, Aggregate)] #[aggregate(stream = "door", id = DoorId)] pub struct Door {}
+    /// # #[apply] impl Door { fn closed(&mut self, _: Closed) {} }
+    /// # impl Door { fn close(&self) -> Result<Closed, Box<dyn std::error::Error + Send + Sync>> { Err(Box::new(std::io::Error::other("stuck"))) } }
+    /// use recount::testing::given;
+    ///
+    /// given::<Door>(()).when(Door::close).then_err_that(|error| error.is::<std::io::Error>());
+    /// ```
+    ///
+    /// # Panics
+    /// When it was accepted, or refused with an error of which it is not.
+    #[track_caller]
+    pub fn then_err_that(self, is_expected: impl FnOnce(&X) -> bool) -> Self {
+        let (given, decided) = self.split();
+        match &self.refused {
+            None => panic!(
+                "`{}` should have refused the command\n\n  given\n{}  decided\n{}",
+                short_name::<A>(),
+                list(&given),
+                list(&decided)
+            ),
+            Some(error) => assert!(
+                is_expected(error),
+                "`{}` refused the command for another reason: {error:?}\n\n  given\n{}",
+                short_name::<A>(),
+                list(&given)
+            ),
+        }
+        self
     }
 
     /// The state after what was decided; the one before, when the command was refused. It is compared twice: as it was
@@ -429,10 +479,7 @@ impl<A: Apply, X: Debug> Decided<A, X> {
     /// When they do, or when there is no state.
     #[track_caller]
     pub fn then_check(self, check: impl FnOnce(&A)) -> Self {
-        match &self.state {
-            Some(state) => check(state),
-            None => panic!("there is no `{}`: nothing created it", short_name::<A>()),
-        }
+        check(existing(self.state.as_ref()));
         self
     }
 
@@ -452,18 +499,27 @@ fn compare_states<A: Apply + PartialEq + Debug>(
 ) {
     let events_text = || list(&Shown::all(events));
     let name = short_name::<A>();
-    let Some(recorded) = recorded else {
-        panic!("there is no `{name}`: nothing created it");
-    };
+    let recorded = existing(recorded);
     assert!(
         recorded == expected,
-        "`{name}` is in another state than expected\n\n  after\n{}  then\n    - {expected:?}\n    + {recorded:?}\n",
-        events_text()
+        "`{name}` is in another state than expected\n\n  after\n{}  then (- expected, + folded)\n{}",
+        events_text(),
+        states(expected, recorded)
     );
     let loaded = replayed(stream, events);
+    let loaded = existing(loaded.as_ref());
     assert!(
-        loaded.as_ref() == Some(expected),
-        "`{name}` is in another state once its events were stored and loaded: an event or its fold does not survive it\n\n  after\n{}  then (- recorded, + loaded)\n    - {recorded:?}\n    + {loaded:?}\n",
-        events_text()
+        loaded == expected,
+        "`{name}` is in another state once its events were stored and loaded: an event or its fold does not survive it\n\n  after\n{}  then (- recorded, + loaded)\n{}",
+        events_text(),
+        states(recorded, loaded)
     );
+}
+
+#[track_caller]
+fn existing<A>(state: Option<&A>) -> &A {
+    match state {
+        Some(state) => state,
+        None => panic!("there is no `{}`: nothing created it", short_name::<A>()),
+    }
 }

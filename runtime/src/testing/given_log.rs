@@ -4,20 +4,20 @@
     reason = "a test ends with its last `then…`, whose value nobody needs"
 )]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::difference::{Shown, difference, list};
+use super::difference::{Shown, difference, list, states};
 use super::given::{append_stored, record, replayed};
 use super::stored::page;
 use super::{CountingIds, FixedClock};
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
 use crate::clock::Sources;
 use crate::event::Event;
-use crate::log::{Batch, Expected, Metadata, NewEvent, Query, RecordedEvent, StreamId, Version};
+use crate::log::{Batch, Expected, Metadata, NewEvent, Query, StreamId, TenantId, Version};
 use crate::store::MemoryBackend;
 use crate::{Id as _, Projection, Store};
 
@@ -47,6 +47,7 @@ pub fn given_log() -> GivenLog {
         clock: Arc::new(FixedClock::default()),
         ids: Arc::new(CountingIds::default()),
         metadata: Metadata::default(),
+        tenant: None,
     }
 }
 
@@ -58,6 +59,8 @@ pub struct GivenLog {
     clock: Arc<FixedClock>,
     ids: Arc<CountingIds>,
     metadata: Metadata,
+    /// Whose streams are given.
+    tenant: Option<TenantId>,
 }
 
 impl GivenLog {
@@ -67,10 +70,12 @@ impl GivenLog {
     /// When they cannot have happened: one cannot be stored, or stands before the event that creates the state.
     #[must_use]
     #[track_caller]
-    pub fn stream<A: Apply>(self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
-        self.extended::<A>(id, |journal, mut state| {
-            record(journal, &mut state, Events::of(events));
-        })
+    pub fn stream<A: Apply>(mut self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
+        let mut journal = self.journal::<A>(id);
+        let mut state = replayed(&journal.stream, self.of(&journal.stream));
+        record::<A>(&mut journal, &mut state, Events::of(events));
+        self.push(journal);
+        self
     }
 
     /// An event that has happened to this instance as an earlier release stored it: in an old version, or under an old name.
@@ -79,39 +84,76 @@ impl GivenLog {
     /// When it cannot be stored, or read and folded after those before it.
     #[must_use]
     #[track_caller]
-    pub fn stored<A: Apply>(self, id: &A::Id, event: &impl Event) -> Self {
-        let stream = stream_of::<A>(id);
-        let log = self.extended::<A>(id, |journal, _| append_stored(journal, event));
-        _ = replayed::<A>(&stream, log.of(&stream));
-        log
+    pub fn stored<A: Apply>(mut self, id: &A::Id, event: &impl Event) -> Self {
+        let mut journal = self.journal::<A>(id);
+        append_stored(&mut journal, event);
+        let stream = journal.stream.clone();
+        self.push(journal);
+        _ = replayed::<A>(&stream, self.of(&stream));
+        self
     }
 
-    /// The log with what `extend` puts into the journal of this instance.
+    /// The streams that are given after this are this tenant's.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// # async fn react(store: &Store, id: &CounterId) -> Result<(), Box<dyn std::error::Error>> {
+    /// #     Repository::<Counter>::new(store).execute(id, |counter| Ok(Counted { by: counter.total })).await?;
+    /// #     Ok(())
+    /// # }
+    /// use recount::testing::given_log;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let id = CounterId::new("a")?;
+    /// given_log()
+    ///     .in_tenant("acme")
+    ///     .stream::<Counter>(&id, Counted { by: 10 })
+    ///     .in_tenant("globex")
+    ///     .stream::<Counter>(&id, Counted { by: 1 })
+    ///     .when(async |store| react(&store.for_tenant("acme")?, &id).await)
+    ///     .await
+    ///     .in_tenant("acme")
+    ///     .then::<Counter>(&id, Counted { by: 10 })
+    ///     .then_nothing_else();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// When the name is none that a tenant can have.
+    #[must_use]
     #[track_caller]
-    fn extended<A: Apply>(
-        mut self,
-        id: &A::Id,
-        extend: impl FnOnce(&mut Journal, Option<A>),
-    ) -> Self {
-        let stream = stream_of::<A>(id);
-        let state = replayed::<A>(&stream, self.of(&stream));
+    pub fn in_tenant(mut self, tenant: &str) -> Self {
+        self.tenant = Some(tenant_of(tenant));
+        self
+    }
+
+    /// An empty journal behind what has happened to this instance.
+    #[track_caller]
+    fn journal<A: Apply>(&self, id: &A::Id) -> Journal {
+        let stream = stream_of::<A>(id, self.tenant.as_ref());
         let version = Version(self.of(&stream).count() as u64);
         let recorded_at = self.of(&stream).last().map(|event| event.recorded_at);
         let sources = Sources {
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::clone(&self.ids) as _,
         };
-        let mut journal = Journal::new(
-            stream.clone(),
+        Journal::new(
+            stream,
             version,
             recorded_at.unwrap_or(DateTime::<Utc>::MIN_UTC),
             self.metadata.clone(),
             sources,
-        );
-        extend(&mut journal, state);
+        )
+    }
+
+    fn push(&mut self, journal: Journal) {
+        let stream = journal.stream;
         let new = journal.pending.into_iter();
         self.events.extend(new.map(|event| (stream.clone(), event)));
-        self
     }
 
     /// The events of one stream.
@@ -182,40 +224,33 @@ impl GivenLog {
     /// let id = CounterId::new("a")?;
     /// given_log()
     ///     .stream::<Counter>(&id, Counted { by: 10 })
-    ///     .when(async |store| react(&store, &id).await)
+    ///     .when(async |store| react(store, &id).await)
     ///     .await
     ///     .then::<Counter>(&id, Counted { by: 1 })
     ///     .then_nothing_else();
     /// # Ok(()) }
     /// ```
     ///
-    /// # Panics
-    /// When the code returns an error.
+    /// What it returns may be anything, or a `Result`, whose error the next check reports.
     #[must_use = "say what is expected: `.then(…)` or `.then_nothing_else()`"]
-    pub async fn when<T, X: Debug>(
-        &self,
-        react: impl AsyncFnOnce(Store) -> Result<T, X>,
-    ) -> Reacted {
+    pub async fn when<R: Outcome>(&self, react: impl AsyncFnOnce(&Store) -> R) -> Reacted {
         let store = self.store().await;
-        if let Err(error) = react(store.clone()).await {
-            panic!(
-                "what was run returned an error: {error:?}\n\n  given\n{}",
-                list(&self.shown())
-            );
-        }
+        let failed = react(&store).await.failed();
         let appended = store
             .read(Query::all().after(crate::Position(self.events.len() as u64)))
             .collect()
             .await;
-        let mut streams: HashMap<StreamId, Vec<Shown>> = HashMap::new();
+        let mut streams: BTreeMap<StreamId, Vec<Shown>> = BTreeMap::new();
         // Memory can be read.
         for event in appended.unwrap_or_default() {
-            let shown = shown(&event);
+            let shown = Shown::stored(&event.name, event.schema_version, &event.payload);
             streams.entry(event.stream).or_default().push(shown);
         }
         Reacted {
             given: self.shown(),
             appended: streams,
+            failed,
+            tenant: None,
         }
     }
 
@@ -238,22 +273,48 @@ impl GivenLog {
     }
 
     fn shown(&self) -> Vec<Shown> {
-        self.events
-            .iter()
-            .map(|(_, event)| Shown::stored(&event.name, event.schema_version, &event.payload))
-            .collect()
+        let shown = |(stream, event): &(StreamId, NewEvent)| {
+            Shown::stored(&event.name, event.schema_version, &event.payload).in_stream(stream)
+        };
+        self.events.iter().map(shown).collect()
     }
 }
 
-fn shown(event: &RecordedEvent) -> Shown {
-    Shown::stored(&event.name, event.schema_version, &event.payload)
+#[track_caller]
+fn stream_of<A: Apply>(id: &A::Id, tenant: Option<&TenantId>) -> StreamId {
+    match StreamId::new(A::CATEGORY, id.to_stream()) {
+        Ok(stream) => stream.in_tenant(tenant.cloned()),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[track_caller]
-fn stream_of<A: Apply>(id: &A::Id) -> StreamId {
-    match StreamId::new(A::CATEGORY, id.to_stream()) {
-        Ok(stream) => stream,
+fn tenant_of(name: &str) -> TenantId {
+    match TenantId::new(name) {
+        Ok(tenant) => tenant,
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// What code that reacts may return: nothing, or a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what code under test may return",
+    note = "return nothing, or a `Result` whose error is `Debug`"
+)]
+pub trait Outcome {
+    /// Why it failed, if it did.
+    fn failed(self) -> Option<String>;
+}
+
+impl Outcome for () {
+    fn failed(self) -> Option<String> {
+        None
+    }
+}
+
+impl<T, E: Debug> Outcome for Result<T, E> {
+    fn failed(self) -> Option<String> {
+        self.err().map(|error| format!("{error:?}"))
     }
 }
 
@@ -280,9 +341,9 @@ impl<P> Projected<P> {
     {
         assert!(
             self.state == expected,
-            "the projection is in another state than expected\n\n  after\n{}  then\n    - {expected:?}\n    + {:?}\n",
+            "the projection is in another state than expected\n\n  after\n{}  then (- expected, + projected)\n{}",
             list(&self.events),
-            self.state
+            states(&expected, &self.state)
         );
         self
     }
@@ -304,27 +365,59 @@ impl<P> Projected<P> {
 pub struct Reacted {
     given: Vec<Shown>,
     /// What is not yet compared.
-    appended: HashMap<StreamId, Vec<Shown>>,
+    appended: BTreeMap<StreamId, Vec<Shown>>,
+    /// What the code returned instead of doing it.
+    failed: Option<String>,
+    tenant: Option<TenantId>,
 }
 
 impl Reacted {
-    /// It appended these events to this instance's stream, exactly and in this order.
+    /// It appended these events to this instance's stream, exactly and in this order. All that it appended there must be
+    /// named at once.
     ///
     /// # Panics
-    /// When it appended others.
+    /// When it appended others, or returned an error.
+    #[must_use = "end with `.then_nothing_else()`, or with `.then_anything_else()`"]
     #[track_caller]
     pub fn then<A: Apply>(mut self, id: &A::Id, events: impl IntoEvents<A>) -> Self {
-        let stream = stream_of::<A>(id);
-        let expected: Vec<Shown> = Events::<A>::of(events)
-            .into_iter()
-            .map(|event| Shown::of(&event))
-            .collect();
+        self.succeeded();
+        let stream = stream_of::<A>(id, self.tenant.as_ref());
+        let expected = Shown::expected(Events::<A>::of(events));
         let appended = self.appended.remove(&stream).unwrap_or_default();
         if let Some(lines) = difference(&expected, &appended) {
             panic!(
-                "other events than expected were appended to {stream}\n\n  given\n{}  then (- expected, + appended)\n{lines}",
-                list(&self.given)
+                "other events than expected were appended to {stream}\n\n  given\n{}  then (- expected, + appended)\n{lines}  appended to other streams\n{}",
+                list(&self.given),
+                list(&self.rest())
             );
+        }
+        self
+    }
+
+    /// The streams that are named after this are this tenant's.
+    ///
+    /// # Panics
+    /// When the name is none that a tenant can have.
+    #[must_use]
+    #[track_caller]
+    pub fn in_tenant(mut self, tenant: &str) -> Self {
+        self.tenant = Some(tenant_of(tenant));
+        self
+    }
+
+    /// It returned an error whose `{:?}` holds this text. What it appended before can still be named.
+    ///
+    /// # Panics
+    /// When it returned none, or another.
+    #[must_use = "end with `.then_nothing_else()`, or with `.then_anything_else()`"]
+    #[track_caller]
+    pub fn then_failed(mut self, part: &str) -> Self {
+        match self.failed.take() {
+            Some(error) => assert!(
+                error.contains(part),
+                "the code returned another error\n    - {part}\n    + {error}"
+            ),
+            None => panic!("the code should have returned an error that holds {part:?}"),
         }
         self
     }
@@ -332,15 +425,45 @@ impl Reacted {
     /// It appended nothing that was not named by [`then`](Self::then).
     ///
     /// # Panics
-    /// When it did.
+    /// When it did, or returned an error.
     #[track_caller]
     pub fn then_nothing_else(self) {
-        if let Some((stream, events)) = self.appended.iter().next() {
+        self.succeeded();
+        assert!(
+            self.appended.is_empty(),
+            "more was appended than expected\n\n  given\n{}  appended\n{}",
+            list(&self.given),
+            list(&self.rest())
+        );
+    }
+
+    /// What else it appended is not looked at.
+    ///
+    /// # Panics
+    /// When it returned an error.
+    #[track_caller]
+    pub fn then_anything_else(self) {
+        self.succeeded();
+    }
+
+    #[track_caller]
+    fn succeeded(&self) {
+        if let Some(error) = &self.failed {
             panic!(
-                "more was appended than expected, to {stream}\n\n  given\n{}  appended\n{}",
-                list(&self.given),
-                list(events)
+                "the code returned an error: {error}\n\n  given\n{}",
+                list(&self.given)
             );
         }
+    }
+
+    /// What is not yet compared, with its streams.
+    fn rest(&self) -> Vec<Shown> {
+        let of_stream = |(stream, events): (&StreamId, &Vec<Shown>)| {
+            let events = events.iter().cloned();
+            events
+                .map(|event| event.in_stream(stream))
+                .collect::<Vec<_>>()
+        };
+        self.appended.iter().flat_map(of_stream).collect()
     }
 }

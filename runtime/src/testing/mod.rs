@@ -8,7 +8,7 @@
 //! | to test | write |
 //! |---|---|
 //! | an aggregate | [`given`]`(events).when(command).then(events)` |
-//! | an upcast | [`upcast`]`(old).then([new])`, [`stored`]`(name, version, json).then([new])` |
+//! | an upcast | [`upcast`]`(&old).then(new)`, [`stored`]`(name, version, json).then(new)` |
 //! | that all that was ever stored can still be read | [`golden`] |
 //! | a projection | [`given_log`]`().stream(&id, events).project().then_state(…)` |
 //! | code that reacts to events by appending others | [`given_log`]`().stream(&id, events).when(code).then(&id, events)` |
@@ -45,8 +45,8 @@ pub use crate::__pattern as pattern;
 pub use crate::store_contract;
 pub use faults::{Fault, FaultError, Faults, Operation};
 pub use given::{Decided, Decision, Fallible, Given, Plain, given};
-pub use given_log::{GivenLog, Projected, Reacted, given_log};
+pub use given_log::{GivenLog, Outcome, Projected, Reacted, given_log};
 pub use golden::{golden, sample};
-pub use refusal::{ByPattern, ByText, ByValue, Pattern, Refusal};
+pub use refusal::{ByContent, ByPattern, ByText, ByValue, Pattern, Refusal};
 pub use sources::{CountingIds, FixedClock};
-pub use upcast::{Stored, stored, upcast};
+pub use upcast::{Several, Stored, stored, upcast};

@@ -1,10 +1,12 @@
 //! What a test expects of an error: a value, a text, or a pattern.
 
+use std::error::Error;
 use std::fmt::{Debug, Display};
 
-/// What `then_err` accepts: a value that the error must equal, its text, or a [`pattern!`](crate::testing::pattern).
+/// What `then_err` accepts: a value that the error must equal, its text, or a [`pattern!`](crate::testing::pattern). Of a boxed
+/// error, the value may be what is in the box.
 ///
-/// `Kind` only keeps the three apart for the compiler.
+/// `Kind` only keeps them apart for the compiler.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be compared with an error of type `{X}`",
     note = "give a value of the error's type if it is `PartialEq`, its text, or `pattern!(…)`"
@@ -15,6 +17,9 @@ pub trait Refusal<X, Kind> {
 
     /// What was expected, for a failed test.
     fn describe(&self) -> String;
+
+    /// What came instead, in the same form.
+    fn describe_other(&self, error: &X) -> String;
 }
 
 /// A value that the error must equal.
@@ -29,6 +34,28 @@ impl<X: PartialEq + Debug> Refusal<X, ByValue> for X {
     fn describe(&self) -> String {
         format!("{self:?}")
     }
+
+    fn describe_other(&self, error: &X) -> String {
+        format!("{error:?}")
+    }
+}
+
+/// What a boxed error holds.
+#[derive(Debug)]
+pub struct ByContent;
+
+impl<E: Error + PartialEq + 'static> Refusal<Box<dyn Error + Send + Sync>, ByContent> for E {
+    fn matches(&self, error: &Box<dyn Error + Send + Sync>) -> bool {
+        error.downcast_ref::<E>() == Some(self)
+    }
+
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
+    fn describe_other(&self, error: &Box<dyn Error + Send + Sync>) -> String {
+        format!("{error:?}")
+    }
 }
 
 /// The error's text.
@@ -42,6 +69,10 @@ impl<X: Display> Refusal<X, ByText> for &str {
 
     fn describe(&self) -> String {
         format!("the text {self:?}")
+    }
+
+    fn describe_other(&self, error: &X) -> String {
+        format!("the text {:?}", error.to_string())
     }
 }
 
@@ -67,13 +98,17 @@ impl<F> Pattern<F> {
 #[derive(Debug)]
 pub struct ByPattern;
 
-impl<X, F: Fn(&X) -> bool> Refusal<X, ByPattern> for Pattern<F> {
+impl<X: Debug, F: Fn(&X) -> bool> Refusal<X, ByPattern> for Pattern<F> {
     fn matches(&self, error: &X) -> bool {
         (self.matches)(error)
     }
 
     fn describe(&self) -> String {
         self.text.to_owned()
+    }
+
+    fn describe_other(&self, error: &X) -> String {
+        format!("{error:?}")
     }
 }
 

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::difference::{Shown, difference, list};
+use super::stored::short_name;
 use super::{Pattern, Refusal as _};
+use crate::aggregate::Apply;
 use crate::event::{Event, PayloadError, StoredEvent};
 
 /// A stored event whose reading is tested: made by [`upcast`] or [`stored`].
@@ -32,11 +34,12 @@ pub struct Stored {
 /// }
 ///
 /// upcast(&WorkoutScheduled { zone: "Z2".into() })
-///     .then([WorkoutScheduledV2 { zones: vec!["Z2".into()] }]);
+///     .then(WorkoutScheduledV2 { zones: vec!["Z2".into()] });
 /// ```
 ///
 /// # Panics
 /// When the event cannot be stored.
+#[must_use = "say what it is read as: `.then(event)`"]
 #[track_caller]
 pub fn upcast<E: Event>(old: &E) -> Stored {
     let mut payload = Vec::new();
@@ -66,7 +69,7 @@ pub fn upcast<E: Event>(old: &E) -> Stored {
 ///     json!({ "cents": old["euros"].as_i64().map(|euros| euros * 100) })
 /// }
 ///
-/// stored("Paid", 1, json!({ "euros": 5 })).then([PaidV2 { cents: 500 }]);
+/// stored("Paid", 1, json!({ "euros": 5 })).then(PaidV2 { cents: 500 });
 /// stored("Paid", 3, json!({})).then_err::<PaidV2>(pattern!(PayloadError::Newer { stored: 3, .. }));
 /// ```
 #[expect(
@@ -82,13 +85,13 @@ pub fn stored(name: &str, schema_version: u32, payload: Value) -> Stored {
 }
 
 impl Stored {
-    /// It is read as these events: one nearly always, none when it is dropped, several when it is split.
+    /// It is read as this event, or as an array or a `Vec` of events when it is split.
     ///
     /// # Panics
     /// When it cannot be read, or is read as others.
     #[track_caller]
-    pub fn then<E: Event>(&self, events: impl IntoIterator<Item = E>) -> &Self {
-        let expected: Vec<Shown> = events.into_iter().map(|event| Shown::of(&event)).collect();
+    pub fn then<E: Event>(&self, events: impl Several<E>) -> &Self {
+        let expected = Shown::expected(events.several());
         match self.read::<E>() {
             Ok(read) => {
                 if let Some(lines) = difference(&expected, &read) {
@@ -100,6 +103,30 @@ impl Stored {
             }
             Err(error) => panic!("{} cannot be read: {error}", self.shown()),
         }
+        self
+    }
+
+    /// It is read as no event: an upcast drops it.
+    ///
+    /// # Panics
+    /// When it cannot be read, or is read as an event.
+    #[track_caller]
+    pub fn then_nothing<E: Event>(&self) -> &Self {
+        self.then(Vec::<E>::new())
+    }
+
+    /// It is passed over by this aggregate, whose attribute says `retired("…")` of its name.
+    ///
+    /// # Panics
+    /// When the aggregate does not say so.
+    #[track_caller]
+    pub fn then_retired<A: Apply>(&self) -> &Self {
+        assert!(
+            A::RETIRED.contains(&self.name.as_str()),
+            "`{}` does not say `retired({:?})`",
+            short_name::<A>(),
+            self.name
+        );
         self
     }
 
@@ -130,7 +157,6 @@ impl Stored {
         self
     }
 
-    #[track_caller]
     fn read<E: Event>(&self) -> Result<Vec<Shown>, PayloadError> {
         read::<E>(&self.name, self.schema_version, &self.payload)
     }
@@ -140,8 +166,35 @@ impl Stored {
     }
 }
 
+/// One event, or several: what a stored event may be read as.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither an event nor several",
+    note = "write an event, or an array or `Vec` of events of one type"
+)]
+pub trait Several<E> {
+    /// The events, in order.
+    fn several(self) -> Vec<E>;
+}
+
+impl<E: Event> Several<E> for E {
+    fn several(self) -> Vec<E> {
+        vec![self]
+    }
+}
+
+impl<E: Event> Several<E> for Vec<E> {
+    fn several(self) -> Vec<E> {
+        self
+    }
+}
+
+impl<E: Event, const N: usize> Several<E> for [E; N] {
+    fn several(self) -> Vec<E> {
+        self.into()
+    }
+}
+
 /// What a stored event is read as, through the path that every load takes.
-#[track_caller]
 pub(super) fn read<E: Event>(
     name: &str,
     schema_version: u32,
@@ -155,5 +208,5 @@ pub(super) fn read<E: Event>(
         schema_version,
         payload,
     })?;
-    Ok(decoded.into_iter().map(|event| Shown::of(&event)).collect())
+    decoded.into_iter().map(|event| Shown::of(&event)).collect()
 }

@@ -7,10 +7,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::{LoadError, Repository};
 use crate::Store;
 use crate::aggregate::{self, Apply, SnapshotCodec};
 use crate::log::{StreamId, Version};
-use crate::repository::{LoadError, Repository};
 use crate::store::{StoreError, StoredSnapshot};
 
 /// When a repository takes a snapshot. By default, as the aggregate's attribute `snapshot_every` says; with `snapshots`
