@@ -33,7 +33,8 @@ pub(super) struct Readers {
 /// Why a page came to nothing.
 enum Stop {
     Cause(Cause),
-    Corrupt(Position, String),
+    /// The row at this position is of a kind that is not known.
+    UnknownKind(Position, i64),
     /// There are kinds that were not known when the rows were chosen.
     NewKinds,
 }
@@ -72,20 +73,22 @@ impl Readers {
         Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn load_kinds(&self, connection: &Client) -> Result<Arc<Kinds>, tokio_postgres::Error> {
+    async fn load_kinds(&self) -> Result<(), Cause> {
+        let connection = self.pool.get().await?;
         let statement = connection.prepare_cached(&self.sql.kinds).await?;
         let mut kinds = Kinds::default();
         for row in connection.query(&statement, &[]).await? {
             let number: i32 = row.try_get(0)?;
             kinds.push(number.into(), read_kind(&row));
         }
-        let kinds = Arc::new(kinds);
-        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&kinds);
-        Ok(kinds)
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kinds);
+        Ok(())
     }
 
     /// Reads one page.
     pub(super) async fn page(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
+        let unread = |cause| unreadable(&self.url, cause);
+        let mut looked = false;
         loop {
             page.clear();
             match self.fill(query, page).await {
@@ -93,17 +96,22 @@ impl Readers {
                     page.set_last(is_last);
                     return Ok(());
                 }
-                Err(Stop::NewKinds) => {}
+                // Not while rows are on their way: what comes behind them on their connection waits for them.
+                Err(Stop::NewKinds) => self.load_kinds().await.map_err(unread)?,
+                Err(Stop::UnknownKind(..)) if !looked => {
+                    looked = true;
+                    self.load_kinds().await.map_err(unread)?;
+                }
                 // What was read is right; the next page begins with the damage.
-                Err(Stop::Corrupt(..)) if !page.is_empty() => return Ok(()),
-                Err(Stop::Corrupt(position, reason)) => {
+                Err(Stop::UnknownKind(..)) if !page.is_empty() => return Ok(()),
+                Err(Stop::UnknownKind(position, number)) => {
                     return Err(ReadError::Corrupt {
                         store: self.url.clone(),
                         position,
-                        reason,
+                        reason: format!("its kind {number} is not in the table of kinds"),
                     });
                 }
-                Err(Stop::Cause(cause)) => return Err(unreadable(&self.url, cause)),
+                Err(Stop::Cause(cause)) => return Err(unread(cause)),
             }
         }
     }
@@ -184,7 +192,6 @@ impl Reading<'_> {
         let row = self.connection.query_one(&statement, &[&known]).await?;
         let (frontier, newest): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
         if i64::from(newest) != self.kinds.newest() {
-            self.readers.load_kinds(self.connection).await?;
             return Err(Stop::NewKinds);
         }
         Ok(frontier)
@@ -195,7 +202,11 @@ impl Reading<'_> {
     fn select(&self, page: &Page) -> (Select, usize) {
         let bytes = self.readers.bytes.load(Ordering::Relaxed).max(1);
         let fit = (2 * Page::MAX_BYTES / bytes).max(8);
-        let asked = (self.limit - page.len().min(self.limit) + 1).min(fit);
+        let asked = self
+            .limit
+            .saturating_sub(page.len())
+            .saturating_add(1)
+            .min(fit);
         let limit = i64::try_from(asked).unwrap_or(i64::MAX);
         let these = self.these.filter(|_| self.query.stream.is_none());
         let schema = &self.readers.sql.schema;
@@ -234,19 +245,17 @@ impl Reading<'_> {
                     return Ok(true);
                 }
                 let number = i64::from(row.try_get::<_, i32>(2)?);
-                if self.query.stream.is_some()
-                    && self.these.is_some()
-                    && !self.is_wanted(number).await?
-                {
-                    self.rest
-                        .pass(self.query.direction, position, version, true);
-                    continue;
-                }
-                if page.is_full(self.limit) {
-                    return Ok(false);
-                }
-                self.push(&row, number, page).await?;
+                let Some(kind) = self.kinds.get(number) else {
+                    return Err(Stop::UnknownKind(place(position), number));
+                };
                 let is_stream = self.query.stream.is_some();
+                // A stream's events are found by version, whatever their kind.
+                if !is_stream || self.these.is_none_or(|these| these.contains(&number)) {
+                    if page.is_full(self.limit) {
+                        return Ok(false);
+                    }
+                    self.push(&row, kind, page)?;
+                }
                 self.rest
                     .pass(self.query.direction, position, version, is_stream);
             }
@@ -256,34 +265,12 @@ impl Reading<'_> {
         }
     }
 
-    /// Whether events of this kind are wanted, of a stream whose events of all kinds were asked for.
-    async fn is_wanted(&mut self, number: i64) -> Result<bool, Stop> {
-        if self.kinds.get(number).is_none() {
-            self.kinds = self.readers.load_kinds(self.connection).await?;
-        }
-        // A kind that is not there is damage, which is reported.
-        Ok(self.kinds.get(number).is_none_or(|kind| {
-            self.query
-                .selectors
-                .iter()
-                .any(|selector| selector.fits(kind.category.as_str(), &kind.name))
-        }))
-    }
-
-    async fn push(
-        &mut self,
+    fn push(
+        &self,
         row: &tokio_postgres::Row,
-        number: i64,
+        kind: &Arc<Kind>,
         page: &mut Page,
     ) -> Result<(), Stop> {
-        let position = Position(row.try_get::<_, i64>(0)?.cast_unsigned());
-        if self.kinds.get(number).is_none() {
-            self.kinds = self.readers.load_kinds(self.connection).await?;
-        }
-        let Some(kind) = self.kinds.get(number) else {
-            let reason = format!("its kind {number} is not in the table of kinds");
-            return Err(Stop::Corrupt(position, reason));
-        };
         let (stream, context) = match &self.query.stream {
             Some(stream) => (stream.id(), 5),
             None => (row.try_get(5)?, 6),
@@ -299,7 +286,7 @@ impl Reading<'_> {
         page.push(
             kind,
             Row {
-                position,
+                position: place(row.try_get(0)?),
                 version: Version(version.cast_unsigned()),
                 id: EventId(id),
                 recorded_at: row.try_get(3)?,
@@ -313,6 +300,10 @@ impl Reading<'_> {
         bytes.store((average * 15 + payload.len()) / 16, Ordering::Relaxed);
         Ok(())
     }
+}
+
+fn place(position: i64) -> Position {
+    Position(position.cast_unsigned())
 }
 
 fn read_kind(row: &tokio_postgres::Row) -> Option<Kind> {
