@@ -82,7 +82,8 @@ macro_rules! every_store {
                 case(fixture.store.clone()).await;
             }
 
-            #[tokio::test]
+            // A case may block its thread while it appends: others must carry what the server says.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_postgres() {
                 if let Some(fixture) = crate::stores::postgres().await {
                     case(fixture.store.clone()).await;
