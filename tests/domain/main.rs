@@ -5,6 +5,8 @@ mod errors;
 mod faults;
 mod projections;
 mod repository;
+#[path = "../support/postgres.rs"]
+mod server;
 mod snapshots;
 mod stores;
 mod tenants;

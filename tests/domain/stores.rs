@@ -3,17 +3,26 @@
 use recount::Store;
 use recount::log::{Expected, NewEvent, StreamId};
 
-/// A store, and the folder that its file lives in.
+use crate::server::Schema;
+
+/// A store, and the place that it lives in.
 pub struct Fixture {
     pub store: Store,
-    /// The file is there as long as this is.
-    folder: Option<tempfile::TempDir>,
+    place: Place,
+}
+
+/// What the store is kept in is there as long as this is.
+#[expect(dead_code, reason = "held, not used")]
+pub enum Place {
+    Memory,
+    File(tempfile::TempDir),
+    Server(Schema),
 }
 
 pub async fn memory() -> Fixture {
     Fixture {
         store: Store::connect("memory:").await.unwrap(),
-        folder: None,
+        place: Place::Memory,
     }
 }
 
@@ -22,13 +31,22 @@ pub async fn sqlite() -> Fixture {
     let url = format!("sqlite:{}", folder.path().join("log.db").display());
     Fixture {
         store: Store::connect(&url).await.unwrap(),
-        folder: Some(folder),
+        place: Place::File(folder),
     }
+}
+
+/// On a server, where there is one.
+pub async fn postgres() -> Option<Fixture> {
+    let schema = Schema::new().await?;
+    Some(Fixture {
+        store: schema.open().await,
+        place: Place::Server(schema),
+    })
 }
 
 /// A tenant's handle, in a store where another tenant has events under the same ids.
 pub async fn tenant() -> Fixture {
-    let Fixture { store, folder } = sqlite().await;
+    let Fixture { store, place } = sqlite().await;
     let other = store.for_tenant("other").unwrap();
     for id in ["a", "b"] {
         let stream = StreamId::new("account", id).unwrap();
@@ -40,7 +58,7 @@ pub async fn tenant() -> Fixture {
     }
     Fixture {
         store: store.for_tenant("mine").unwrap(),
-        folder,
+        place,
     }
 }
 
@@ -62,6 +80,14 @@ macro_rules! every_store {
             async fn on_sqlite() {
                 let fixture = crate::stores::sqlite().await;
                 case(fixture.store.clone()).await;
+            }
+
+            // A case may block its thread while it appends: others must carry what the server says.
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if let Some(fixture) = crate::stores::postgres().await {
+                    case(fixture.store.clone()).await;
+                }
             }
 
             #[tokio::test]

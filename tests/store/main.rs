@@ -4,6 +4,8 @@ mod broken;
 mod found_out;
 mod handle;
 mod plain;
+#[path = "../support/postgres.rs"]
+mod server;
 
 mod memory {
     use recount::Store;
@@ -22,6 +24,21 @@ mod sqlite {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("log.db").display());
         (Store::connect(&url).await.unwrap(), folder)
+    }
+
+    recount::testing::store_contract!(empty);
+}
+
+mod postgres {
+    use recount::Store;
+
+    use crate::server::Schema;
+
+    pub async fn empty() -> (Store, Option<Schema>) {
+        match Schema::new().await {
+            Some(schema) => (schema.open().await, Some(schema)),
+            None => (super::memory::empty().await, None),
+        }
     }
 
     recount::testing::store_contract!(empty);

@@ -7,7 +7,9 @@ use super::{BackendError, Store, memory};
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL names no kind of store that is known.
-    #[error("{url:?} is not the URL of a store; write `memory:` or `sqlite:PATH`")]
+    #[error(
+        "{url:?} is not the URL of a store; write `memory:`, `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"
+    )]
     UnknownUrl {
         /// The URL.
         url: String,
@@ -58,14 +60,54 @@ pub enum ConnectError {
         /// A table that a log does not have.
         table: String,
     },
-    /// The file was made by a newer version of this crate.
+    /// The server did not let the user in: the password is wrong or missing, or the server's rules keep the user out.
+    #[error(
+        "the server of {url} does not let this user in; look at the user's name, the password and the server's rules"
+    )]
+    Denied {
+        /// The URL.
+        url: String,
+        /// What the server said.
+        source: BackendError,
+    },
+    /// The server is there and has no database of this name.
+    #[error("the server of {url} has no database {database:?}; make it with `CREATE DATABASE`")]
+    NoDatabase {
+        /// The URL.
+        url: String,
+        /// The name that was asked for.
+        database: String,
+    },
+    /// The user may not read the log, or may not make one where none is yet.
+    #[error("the user of {url} lacks a right on the schema {schema:?}")]
+    NoRight {
+        /// The URL.
+        url: String,
+        /// The schema that holds the log.
+        schema: String,
+        /// What the server said.
+        source: BackendError,
+    },
+    /// The schema holds something of another application; it was left as it is.
+    #[error(
+        "the schema {schema:?} of {url} is used by another application (it holds {relation}); name another schema"
+    )]
+    ForeignSchema {
+        /// The URL.
+        url: String,
+        /// The schema.
+        schema: String,
+        /// What stands where a part of the log would.
+        relation: String,
+    },
+    /// The file, or the schema in the database, was made by a newer version of this crate.
     #[error(
         "{path} has schema version {found}, this version of recount knows up to {known}; use the newer recount"
     )]
     NewerSchema {
-        /// The file.
+        /// The file, or the schema and its database.
         path: String,
-        /// The version in the file.
+        /// The version that was found.
         found: i64,
         /// The newest version that is known here.
         known: i64,
@@ -82,8 +124,11 @@ pub enum ConnectError {
 
 /// Opens the store that `url` names.
 #[cfg_attr(
-    not(feature = "sqlite"),
-    expect(clippy::unused_async, reason = "only files take time to open")
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(
+        clippy::unused_async,
+        reason = "only files and servers take time to open"
+    )
 )]
 pub(super) async fn connect(url: &str) -> Result<Store, ConnectError> {
     match url.split_once(':') {
@@ -97,6 +142,17 @@ pub(super) async fn connect(url: &str) -> Result<Store, ConnectError> {
             url: url.to_owned(),
             feature: "sqlite",
         }),
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => Ok(Store::new(
+            super::postgres::PostgresOptions::from_url(url)?
+                .open()
+                .await?,
+        )),
+        #[cfg(not(feature = "postgres"))]
+        Some(("postgres" | "postgresql", _)) => Err(ConnectError::FeatureMissing {
+            url: without_password(url),
+            feature: "postgres",
+        }),
         _ => Err(ConnectError::UnknownUrl {
             url: without_password(url),
         }),
@@ -104,7 +160,7 @@ pub(super) async fn connect(url: &str) -> Result<Store, ConnectError> {
 }
 
 /// A URL as it may be shown: what stands before the last `@` of its address is left out.
-fn without_password(url: &str) -> String {
+pub(super) fn without_password(url: &str) -> String {
     match url
         .split_once("://")
         .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))

@@ -2,7 +2,11 @@
 
 mod backend;
 mod connect;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod kinds;
 mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -69,10 +73,10 @@ pub enum TenantError {
 
 impl Store {
     /// Opens the store at a URL: `memory:` for one that ends with the process, `sqlite:PATH` for a file,
-    /// which is made when it is not there.
+    /// `postgres://USER@HOST/DATABASE` for a server. The file, and the schema in the database, are made when they are not there.
     ///
     /// # Errors
-    /// [`ConnectError`] says what the URL or the file behind it is, and what to do.
+    /// [`ConnectError`] says what the URL is or what is behind it, and what to do.
     ///
     /// # Cancel safety
     /// A dropped future leaves a complete store or none.

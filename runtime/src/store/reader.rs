@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
-use super::{Backend, BackendError};
+use super::{Backend, BackendError, BoxFuture};
 use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent, Version};
 
 /// A read under way: asks for the next page when the last one is used up, in constant memory.
@@ -15,7 +15,7 @@ use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent, Ver
 /// After an error it can go on: a damaged row is passed over, anything else is tried again.
 ///
 /// # Cancel safety
-/// A dropped `next_page` loses nothing; the next call returns the same page.
+/// A dropped `next_page` loses nothing; the next call goes on with the same page.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +24,6 @@ use crate::log::{Direction, Page, Position, Query, ReadError, RecordedEvent, Ver
 /// assert!(reader.next_page().await?.is_none());
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
 pub struct Reader {
     backend: Arc<dyn Backend>,
     spare: SparePages,
@@ -32,8 +31,8 @@ pub struct Reader {
     query: Query,
     refused: Option<ReadError>,
     page: Page,
-    /// The page after `page`, on its way.
-    ahead: Option<JoinHandle<Read>>,
+    /// The page after `page`, on its way; kept when its caller does not wait, so that it comes nearer with each call.
+    under_way: Option<BoxFuture<'static, Read>>,
     pages: u64,
     done: bool,
     /// The next record of `page` for [`next`](Self::next).
@@ -61,7 +60,7 @@ impl Reader {
             query,
             refused,
             page,
-            ahead: None,
+            under_way: None,
             pages: 0,
             done: false,
             index: 0,
@@ -83,18 +82,16 @@ impl Reader {
         // `next` takes nothing from this page until it is read, even when this future is dropped.
         self.page.clear();
         self.index = usize::MAX;
-        let outcome = if let Some(ahead) = &mut self.ahead {
-            let read = ahead.await;
-            self.ahead = None;
-            let (page, outcome) = read.map_err(|error| ReadError::Unavailable {
-                store: self.backend.url().to_owned(),
-                source: BackendError::new(error),
-            })?;
-            self.spare.give(std::mem::replace(&mut self.page, page));
-            outcome
-        } else {
-            self.backend.read(&self.query, &mut self.page).await
+        if self.under_way.is_none() {
+            let page = std::mem::take(&mut self.page);
+            self.under_way = Some(Box::pin(self.read(page)));
+        }
+        let Some(under_way) = &mut self.under_way else {
+            return Ok(None);
         };
+        let (page, outcome) = under_way.await;
+        self.under_way = None;
+        self.spare.give(std::mem::replace(&mut self.page, page));
         if let Err(error) = outcome {
             self.page.clear();
             if let ReadError::Corrupt { position, .. } = &error {
@@ -191,25 +188,49 @@ impl Reader {
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return;
         }
-        let (backend, query, mut page) = (
-            Arc::clone(&self.backend),
-            self.query.clone(),
-            self.spare.take(),
-        );
-        self.ahead = Some(runtime.spawn(async move {
+        let store = self.backend.url().to_owned();
+        let mut ahead = Ahead(runtime.spawn(self.read(self.spare.take())));
+        self.under_way = Some(Box::pin(async move {
+            (&mut ahead.0).await.unwrap_or_else(|error| {
+                let source = BackendError::new(error);
+                (Page::new(), Err(ReadError::Unavailable { store, source }))
+            })
+        }));
+    }
+
+    /// Reads what the query says into a page.
+    fn read(&self, mut page: Page) -> impl Future<Output = Read> + Send + 'static {
+        let (backend, query) = (Arc::clone(&self.backend), self.query.clone());
+        async move {
             page.clear();
             let outcome = backend.read(&query, &mut page).await;
             (page, outcome)
-        }));
+        }
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(ahead) = &self.ahead {
-            ahead.abort();
-        }
         self.spare.give(std::mem::take(&mut self.page));
+    }
+}
+
+/// Without the page that is under way.
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("query", &self.query)
+            .field("page", &self.page)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A task that reads a page; ends when nobody wants it any more.
+struct Ahead(JoinHandle<Read>);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

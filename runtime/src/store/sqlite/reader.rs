@@ -10,10 +10,11 @@ use uuid::Uuid;
 
 use super::DatabaseFile;
 use super::error::{is_damage, unreadable};
-use super::kinds::{Chosen, Kinds};
+use super::kinds;
 use super::select::{Way, sample, select};
 use crate::log::{Direction, EventId, Page, Position, Query, ReadError, Row, StreamId, Version};
 use crate::store::backend::Closed;
+use crate::store::kinds::{Chosen, Kinds};
 
 /// Connections for reading, opened when they are needed.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ impl Readers {
     }
 
     fn load_kinds(&self, connection: &Connection) -> rusqlite::Result<Arc<Kinds>> {
-        let kinds = Arc::new(Kinds::load(connection)?);
+        let kinds = Arc::new(kinds::load(connection)?);
         *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&kinds);
         Ok(kinds)
     }
@@ -170,7 +171,7 @@ impl Readers {
                 };
                 let (outcome, by_kind) = reading.read(page)?;
                 // A kind that is newer than those that were asked for may have events on this page.
-                if !by_kind || kinds.are_all(connection)? {
+                if !by_kind || kinds::are_all(&kinds, connection)? {
                     return Ok(outcome);
                 }
                 kinds = self.load_kinds(connection)?;
@@ -369,7 +370,7 @@ impl Reading<'_> {
             if page.is_full(self.limit) {
                 return Ok(End::More);
             }
-            if self.kinds.get(number).is_none() && !self.kinds.are_all(self.connection)? {
+            if self.kinds.get(number).is_none() && !kinds::are_all(&self.kinds, self.connection)? {
                 self.kinds = self.readers.load_kinds(self.connection)?;
             }
             let Some(kind) = self.kinds.get(number) else {

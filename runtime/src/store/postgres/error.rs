@@ -1,0 +1,150 @@
+//! What the server's errors mean for an append, a read, and the rest.
+
+use std::sync::Arc;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use crate::log::{AppendError, ReadError};
+use crate::store::backend::Closed;
+use crate::store::{BackendError, StoreError};
+
+/// What the driver or the pool said, with all that the server told.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Cause {
+    #[error("{}", told(.0))]
+    Database(Arc<tokio_postgres::Error>),
+    #[error("{0}")]
+    Pool(Arc<PoolError>),
+    #[error(transparent)]
+    Closed(Closed),
+    #[error("{0}")]
+    Other(&'static str),
+}
+
+/// The driver says only "db error" and keeps the rest for its source.
+fn told(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(error) => error.to_string(),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+impl Cause {
+    /// The server's code, when it answered.
+    pub(super) fn state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Database(error) => error.code(),
+            Self::Pool(error) => match &**error {
+                PoolError::Backend(error) => error.code(),
+                _ => None,
+            },
+            Self::Closed(_) | Self::Other(_) => None,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Cause {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<PoolError> for Cause {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Closed => Self::Closed(Closed),
+            PoolError::Backend(error) => error.into(),
+            error => Self::Pool(Arc::new(error)),
+        }
+    }
+}
+
+/// Why a call that writes came to nothing, and what is known of the log.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// Nothing was written, and the same call may do better: it met another one.
+    Retry(Cause),
+    /// This user, or this server, may only read.
+    ReadOnly(Cause),
+    /// There is no space left; nothing was written.
+    Full(Cause),
+    /// Something in the call cannot be stored; nothing was written.
+    Unstorable(Cause),
+    /// Nothing was written.
+    Unavailable(Cause),
+    /// All is written or nothing.
+    Unknown(Cause),
+}
+
+impl Failure {
+    /// A call that was never sent, or only asked.
+    pub(super) fn before(cause: impl Into<Cause>) -> Self {
+        match Self::after(cause) {
+            Self::Unknown(cause) => Self::Unavailable(cause),
+            failure => failure,
+        }
+    }
+
+    /// A call that was sent. Whatever the server answers it has undone, unless it was told to stop: then it may have been
+    /// just behind the commit. Without an answer nothing is known.
+    pub(super) fn after(cause: impl Into<Cause>) -> Self {
+        let cause = cause.into();
+        let Some(state) = cause.state() else {
+            return Self::Unknown(cause);
+        };
+        match state.code() {
+            "40001" | "40P01" | "23505" => Self::Retry(cause),
+            "25006" | "42501" => Self::ReadOnly(cause),
+            "53100" => Self::Full(cause),
+            "57P01" | "57P02" | "57P03" | "40003" | "08007" => Self::Unknown(cause),
+            code if code.starts_with("22") || code.starts_with("54") => Self::Unstorable(cause),
+            _ => Self::Unavailable(cause),
+        }
+    }
+
+    pub(super) fn closed() -> Self {
+        Self::Unavailable(Cause::Closed(Closed))
+    }
+
+    /// As an append tells it.
+    pub(super) fn of_append(self, url: &str) -> AppendError {
+        let store = url.to_owned();
+        match self {
+            Self::ReadOnly(cause) => AppendError::ReadOnly {
+                store,
+                source: BackendError::new(cause),
+            },
+            Self::Full(cause) => AppendError::Full {
+                store,
+                source: BackendError::new(cause),
+            },
+            Self::Unknown(cause) => AppendError::Unknown {
+                store,
+                source: BackendError::new(cause),
+            },
+            Self::Retry(cause) | Self::Unstorable(cause) | Self::Unavailable(cause) => {
+                AppendError::Unavailable {
+                    store,
+                    source: BackendError::new(cause),
+                }
+            }
+        }
+    }
+}
+
+/// The log could not be read.
+pub(super) fn unreadable(url: &str, cause: impl Into<Cause>) -> ReadError {
+    ReadError::Unavailable {
+        store: url.to_owned(),
+        source: BackendError::new(cause.into()),
+    }
+}
+
+/// What is not the log could not be used.
+pub(super) fn unusable(url: &str, cause: impl Into<Cause>) -> StoreError {
+    StoreError::new(url, cause.into())
+}

@@ -1,0 +1,242 @@
+//! `postgres://…`, a log on a PostgreSQL server: for many processes on many machines.
+//!
+//! [`Store::connect("postgres://clerk@localhost/bank")`](crate::Store::connect) makes a schema called `recount` in the database, or
+//! uses the one that is there; [`PostgresOptions`] says more about how. It needs PostgreSQL 13 or later, and a database whose
+//! encoding is UTF-8.
+//!
+//! # What is promised
+//! - An append is one call of a function in the database, in one transaction and one round trip. When it returns, its events are as
+//!   durable as the server's `synchronous_commit` makes them.
+//! - Appends that wait at the same time are written together. Each keeps an outcome of its own.
+//! - **No committed event is ever skipped**: a reader stays below the frontier, up to which every position is decided. Writers of
+//!   several processes do not wait for one another, unless they write to the same streams, and a transaction that has nothing to do
+//!   with the log delays nobody. One that appends and stays open holds back readers, never writers.
+//! - Positions rise in the order of each stream and have gaps: a position that was drawn by a transaction that failed is never used.
+//! - Triggers refuse to update or delete rows of the log, and whoever inserts events by hand takes part in the order all the same.
+//!
+//! # The tables
+//! They are made to be read by people, with `psql` and the view `log`:
+//!
+//! ```sql
+//! -- the last ten events, with names, times and ids as text
+//! SELECT position, category, id, version, name, recorded_at, payload FROM recount.log ORDER BY position DESC LIMIT 10;
+//! -- one stream
+//! SELECT version, name, payload FROM recount.log WHERE category = 'account' AND id = 'account_001' ORDER BY version;
+//! -- values of the payload
+//! SELECT sum((payload ->> 'amount')::bigint) FROM recount.log WHERE category = 'account' AND name = 'MoneyDeposited';
+//! ```
+//!
+//! | table | column | holds |
+//! |---|---|---|
+//! | `events` | `position` | the place in the log |
+//! | | `stream`, `version` | the stream's number and the place in it, from 1, without gaps |
+//! | | `kind`, `tenant` | numbers of what the event is called, and whose it is (0: no tenant) |
+//! | | `event_id` | the id, unique within a tenant |
+//! | | `batch`, `batch_left` | the id of the first event that was appended together with this one, and how many follow it |
+//! | | `recorded_at` | microseconds since 1970, UTC |
+//! | | `stream_id` | the id part of the stream's name |
+//! | | `metadata`, `payload` | JSON as it was given, byte by byte; no metadata is NULL |
+//! | `streams` | `stream`, `tenant`, `category`, `id`, `version` | the numbers of streams, and how far each is; 0 for one that was only checked |
+//! | `kinds` | `kind`, `tenant`, `category`, `name`, `schema_version` | the numbers of kinds of events |
+//! | `tenants` | `tenant`, `name` | the numbers of tenants |
+//! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
+//! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
+//!
+//! # The order
+//! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
+//! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.
+//! Readers must ask the server that is written to, not a standby. Never set or cache the sequence `positions`.
+
+mod append;
+mod error;
+mod names;
+mod options;
+mod read;
+mod schema;
+mod select;
+mod sql;
+mod state;
+mod writer;
+
+use std::sync::Arc;
+
+use deadpool_postgres::Pool;
+
+use self::error::{Failure, unreadable};
+pub use self::options::PostgresOptions;
+use self::read::Readers;
+use self::sql::Sql;
+use self::writer::Writer;
+use super::{
+    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+};
+use crate::log::{
+    AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
+    Version,
+};
+
+/// A log on a PostgreSQL server. Made by [`PostgresOptions::open`], used through [`Store`](crate::Store).
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use recount::{Store, store::postgres::{PostgresBackend, PostgresOptions}};
+///
+/// let backend: PostgresBackend = PostgresOptions::from_url("postgres://localhost/bank")?.open().await?;
+/// let store = Store::new(backend);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct PostgresBackend(Arc<Inner>);
+
+struct Inner {
+    url: String,
+    pool: Pool,
+    sql: Arc<Sql>,
+    readers: Readers,
+    writer: Arc<Writer>,
+}
+
+/// Without names: a handle of one tenant that stands in a message must show nothing of another's.
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
+        let tenant = batch.tenant().cloned();
+        let mut appended = if batch.parts().is_empty() {
+            Appended {
+                position: Position::START,
+                streams: Vec::new(),
+                repeated: false,
+            }
+        } else {
+            self.writer.append(batch).await?
+        };
+        // An event's position is at least 1. Without events, nothing is told of those that the tenant cannot see.
+        if appended.position == Position::START {
+            let head = self.head(tenant.as_ref()).await;
+            appended.position =
+                head.map_err(|cause| Failure::before(cause).of_append(&self.url))?;
+        }
+        Ok(appended)
+    }
+}
+
+impl Backend for PostgresBackend {
+    fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {
+        Box::pin(self.0.append(batch))
+    }
+
+    fn read<'a>(
+        &'a self,
+        query: &'a Query,
+        page: &'a mut Page,
+    ) -> BoxFuture<'a, Result<(), ReadError>> {
+        Box::pin(self.0.readers.page(query, page))
+    }
+
+    fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let version = inner.version(stream).await;
+            version.map_err(|cause| unreadable(&inner.url, cause))
+        })
+    }
+
+    fn head<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Position, ReadError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let head = inner.head(tenant).await;
+            head.map_err(|cause| unreadable(&inner.url, cause))
+        })
+    }
+
+    fn stats<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+    ) -> BoxFuture<'a, Result<Stats, StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let stats = inner.stats(tenant).await;
+            stats.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        fingerprint: u64,
+    ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let snapshot = inner.snapshot(stream, fingerprint).await;
+            snapshot.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn save_snapshot<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        snapshot: StoredSnapshot,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let saved = inner.save_snapshot(stream, snapshot).await;
+            saved.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn delete_snapshots<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        category: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<u64, StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let deleted = inner.delete_snapshots(tenant, category).await;
+            deleted.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+    ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            let checkpoint = inner.checkpoint(tenant, projection).await;
+            checkpoint.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn save_checkpoint<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        checkpoint: Checkpoint,
+    ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
+        Box::pin(self.0.save_checkpoint(tenant, projection, checkpoint))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        let inner = &self.0;
+        Box::pin(async move {
+            inner.writer.close().await;
+            inner.pool.close();
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! The numbers that stand for tenants and kinds in the rows.
+//!
+//! They are made in transactions of their own, before the rows that use them, and only what was committed is remembered. These
+//! tables only grow, so a number stays right for ever, whoever else makes new ones.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use deadpool_postgres::Client;
+
+use super::sql::Sql;
+use crate::log::{Batch, NewEvent, StreamId, TenantId};
+
+/// The number for "no tenant".
+pub(super) const NO_TENANT: i32 = 0;
+
+#[derive(Debug, Default)]
+pub(super) struct Names(Mutex<Known>);
+
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    tenants: HashMap<TenantId, i32>,
+    /// By tenant's number, category, name and schema version, with NUL between, which names cannot hold.
+    kinds: HashMap<Box<str>, i32>,
+}
+
+impl Known {
+    /// The tenant's number, if it has one that is known.
+    pub(super) fn tenant(&self, tenant: Option<&TenantId>) -> Option<i32> {
+        match tenant {
+            None => Some(NO_TENANT),
+            Some(tenant) => self.tenants.get(tenant).copied(),
+        }
+    }
+
+    /// The kind's number, if it has one that is known.
+    pub(super) fn kind(
+        &self,
+        key: &mut String,
+        tenant: i32,
+        stream: &StreamId,
+        event: &NewEvent,
+    ) -> Option<i32> {
+        write_key(key, tenant, stream, event);
+        self.kinds.get(key.as_str()).copied()
+    }
+}
+
+fn write_key(key: &mut String, tenant: i32, stream: &StreamId, event: &NewEvent) {
+    key.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        key,
+        "{tenant}\0{}\0{}\0{}",
+        stream.category(),
+        event.name,
+        event.schema_version
+    );
+}
+
+impl Names {
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gets a number for each tenant and kind of some batches that none is known for.
+    pub(super) async fn learn(
+        &self,
+        batches: &[&Batch],
+        connection: &Client,
+        sql: &Sql,
+    ) -> Result<(), tokio_postgres::Error> {
+        let streams = batches
+            .iter()
+            .flat_map(|batch| batch.parts())
+            .map(|part| &part.stream);
+        let new: HashSet<&TenantId> = {
+            let known = self.known();
+            streams
+                .filter_map(StreamId::tenant)
+                .filter(|tenant| known.tenant(Some(tenant)).is_none())
+                .collect()
+        };
+        for tenant in new {
+            self.use_tenant(Some(tenant), connection, sql).await?;
+        }
+        self.use_kinds(batches, connection, sql).await
+    }
+
+    /// The tenant's number, if it was ever used.
+    pub(super) async fn find_tenant(
+        &self,
+        tenant: Option<&TenantId>,
+        connection: &Client,
+        sql: &Sql,
+    ) -> Result<Option<i32>, tokio_postgres::Error> {
+        if let Some(number) = self.known().tenant(tenant) {
+            return Ok(Some(number));
+        }
+        let Some(tenant) = tenant else {
+            return Ok(Some(NO_TENANT));
+        };
+        let statement = connection.prepare_cached(&sql.find_tenant).await?;
+        let row = connection
+            .query_opt(&statement, &[&tenant.as_str()])
+            .await?;
+        let number = row.map(|row| row.try_get(0)).transpose()?;
+        if let Some(number) = number {
+            self.known().tenants.insert(tenant.clone(), number);
+        }
+        Ok(number)
+    }
+
+    /// The tenant's number, a new one if need be.
+    pub(super) async fn use_tenant(
+        &self,
+        tenant: Option<&TenantId>,
+        connection: &Client,
+        sql: &Sql,
+    ) -> Result<i32, tokio_postgres::Error> {
+        loop {
+            if let Some(number) = self.find_tenant(tenant, connection, sql).await? {
+                return Ok(number);
+            }
+            let name = tenant.map(TenantId::as_str);
+            connection.execute(&sql.add_tenant, &[&name]).await?;
+        }
+    }
+
+    async fn use_kinds(
+        &self,
+        batches: &[&Batch],
+        connection: &Client,
+        sql: &Sql,
+    ) -> Result<(), tokio_postgres::Error> {
+        let (mut keys, mut tenants) = (Vec::<Box<str>>::new(), Vec::new());
+        let (mut categories, mut names, mut versions) = (Vec::new(), Vec::new(), Vec::new());
+        {
+            let (known, mut key, mut seen) = (self.known(), String::new(), HashSet::new());
+            for (stream, event) in batches.iter().flat_map(|batch| batch.events()) {
+                let tenant = known.tenant(stream.tenant()).unwrap_or(NO_TENANT);
+                if known.kind(&mut key, tenant, stream, event).is_none() && seen.insert(key.clone())
+                {
+                    keys.push(key.as_str().into());
+                    tenants.push(tenant);
+                    categories.push(stream.category().as_str());
+                    names.push(&*event.name);
+                    versions.push(i64::from(event.schema_version));
+                }
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<i32> = connection
+            .query_one(&sql.use_kinds, &[&tenants, &categories, &names, &versions])
+            .await?
+            .try_get(0)?;
+        self.known().kinds.extend(keys.into_iter().zip(numbers));
+        Ok(())
+    }
+}

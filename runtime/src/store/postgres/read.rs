@@ -1,0 +1,326 @@
+//! Pages of the log, and the frontier that they stay below.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use deadpool_postgres::{Client, Pool};
+use futures_util::{TryStreamExt as _, future};
+use tokio_postgres::RowStream;
+use tokio_postgres::types::{FromSql, Type};
+use uuid::Uuid;
+
+use super::error::{Cause, unreadable};
+use super::names::NO_TENANT;
+use super::select::{Rest, Select, select};
+use super::sql::Sql;
+use crate::log::{
+    Category, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId, Version,
+};
+use crate::store::kinds::{Chosen, Kinds};
+
+/// What pages are read with.
+#[derive(Debug)]
+pub(super) struct Readers {
+    url: String,
+    pool: Pool,
+    sql: Arc<Sql>,
+    kinds: RwLock<Arc<Kinds>>,
+    /// About how many bytes an event takes, by what was read last: so that few rows are asked for that do not fit.
+    bytes: AtomicUsize,
+}
+
+/// Why a page came to nothing.
+enum Stop {
+    Cause(Cause),
+    /// The row at this position is of a kind that is not known.
+    UnknownKind(Position, i64),
+    /// There are kinds that were not known when the rows were chosen.
+    NewKinds,
+}
+
+impl<E: Into<Cause>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Cause(error.into())
+    }
+}
+
+/// JSON as it is stored.
+struct Json<'a>(&'a [u8]);
+
+impl<'a> FromSql<'a> for Json<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSON
+    }
+}
+
+impl Readers {
+    pub(super) fn new(url: String, pool: Pool, sql: Arc<Sql>) -> Self {
+        Self {
+            url,
+            pool,
+            sql,
+            kinds: RwLock::default(),
+            bytes: AtomicUsize::new(256),
+        }
+    }
+
+    fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn load_kinds(&self) -> Result<(), Cause> {
+        let connection = self.pool.get().await?;
+        let statement = connection.prepare_cached(&self.sql.kinds).await?;
+        let mut kinds = Kinds::default();
+        for row in connection.query(&statement, &[]).await? {
+            let number: i32 = row.try_get(0)?;
+            kinds.push(number.into(), read_kind(&row));
+        }
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kinds);
+        Ok(())
+    }
+
+    /// Reads one page.
+    pub(super) async fn page(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
+        let unread = |cause| unreadable(&self.url, cause);
+        let mut looked = false;
+        loop {
+            page.clear();
+            match self.fill(query, page).await {
+                Ok(is_last) => {
+                    page.set_last(is_last);
+                    return Ok(());
+                }
+                // Not while rows are on their way: what comes behind them on their connection waits for them.
+                Err(Stop::NewKinds) => self.load_kinds().await.map_err(unread)?,
+                Err(Stop::UnknownKind(..)) if !looked => {
+                    looked = true;
+                    self.load_kinds().await.map_err(unread)?;
+                }
+                // What was read is right; the next page begins with the damage.
+                Err(Stop::UnknownKind(..)) if !page.is_empty() => return Ok(()),
+                Err(Stop::UnknownKind(position, number)) => {
+                    return Err(ReadError::Corrupt {
+                        store: self.url.clone(),
+                        position,
+                        reason: format!("its kind {number} is not in the table of kinds"),
+                    });
+                }
+                Err(Stop::Cause(cause)) => return Err(unread(cause)),
+            }
+        }
+    }
+
+    /// Fills the page; also says whether nothing follows.
+    async fn fill(&self, query: &Query, page: &mut Page) -> Result<bool, Stop> {
+        let limit = query.limit.map_or(query.page_size, |limit| {
+            usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .min(query.page_size)
+        });
+        let connection = self.pool.get().await?;
+        let kinds = self.kinds();
+        let chosen = kinds.choose(query);
+        let these = match &chosen {
+            Chosen::Any | Chosen::All => None,
+            Chosen::These(these) => Some(these.as_slice()),
+        };
+        let mut reading = Reading {
+            readers: self,
+            connection: &connection,
+            query,
+            these,
+            limit,
+            kinds: Arc::clone(&kinds),
+            rest: Rest::of(query),
+        };
+        // Who asks for another's stream has been refused; a query that was made by hand finds nothing.
+        let is_of_tenant =
+            |tenant: Option<&TenantId>| query.tenant.is_none() || tenant == query.tenant.as_ref();
+        if let Some(stream) = &query.stream {
+            if !is_of_tenant(stream.tenant()) {
+                return Ok(true);
+            }
+            return reading.rows(None, None, page).await;
+        }
+        if query.direction == Direction::Backwards || these.is_some_and(<[i64]>::is_empty) {
+            let frontier = reading.frontier(0).await?;
+            reading.rest.up_to = reading.rest.up_to.min(frontier);
+            if these.is_some_and(<[i64]>::is_empty) {
+                return Ok(true);
+            }
+            return reading.rows(None, None, page).await;
+        }
+        // The two statements go out together and are answered one after the other: the rows are looked for after the frontier.
+        // Both are prepared before either goes out. If only the frontier's had to be prepared first, the rows would overtake it,
+        // and events be lost that are committed in between.
+        let rows = reading.select(page);
+        connection.prepare_cached(&self.sql.frontier).await?;
+        connection.prepare_cached(&rows.0.sql).await?;
+        let (frontier, rows) =
+            future::join(reading.frontier(reading.rest.after), reading.start(&rows)).await;
+        reading.rows(Some(frontier?), Some(rows?), page).await
+    }
+}
+
+/// One page under way.
+struct Reading<'a> {
+    readers: &'a Readers,
+    connection: &'a Client,
+    query: &'a Query,
+    /// The kinds that are wanted, unless all are.
+    these: Option<&'a [i64]>,
+    limit: usize,
+    kinds: Arc<Kinds>,
+    rest: Rest,
+}
+
+/// Some rows on their way, and how many were asked for.
+struct Rows {
+    stream: RowStream,
+    asked: usize,
+}
+
+impl Reading<'_> {
+    /// Where the log ends for now. When there are kinds that were not known, the rows must be chosen again.
+    async fn frontier(&self, known: i64) -> Result<i64, Stop> {
+        let statement = self
+            .connection
+            .prepare_cached(&self.readers.sql.frontier)
+            .await?;
+        let row = self.connection.query_one(&statement, &[&known]).await?;
+        let (frontier, newest): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
+        if i64::from(newest) != self.kinds.newest() {
+            return Err(Stop::NewKinds);
+        }
+        Ok(frontier)
+    }
+
+    /// The statement for the next rows: one more than fit tells whether anything follows, but not many more than fit a page's
+    /// bytes.
+    fn select(&self, page: &Page) -> (Select, usize) {
+        let bytes = self.readers.bytes.load(Ordering::Relaxed).max(1);
+        let fit = (2 * Page::MAX_BYTES / bytes).max(8);
+        let asked = self
+            .limit
+            .saturating_sub(page.len())
+            .saturating_add(1)
+            .min(fit);
+        let limit = i64::try_from(asked).unwrap_or(i64::MAX);
+        let these = self.these.filter(|_| self.query.stream.is_none());
+        let schema = &self.readers.sql.schema;
+        (select(self.query, schema, self.rest, these, limit), asked)
+    }
+
+    async fn start(&self, (select, asked): &(Select, usize)) -> Result<Rows, Stop> {
+        let statement = self.connection.prepare_cached(&select.sql).await?;
+        let stream = self
+            .connection
+            .query_raw(&statement, select.params())
+            .await?;
+        Ok(Rows {
+            stream,
+            asked: *asked,
+        })
+    }
+
+    /// Takes rows up to the frontier until the page is full or none follow; true when none follow.
+    async fn rows(
+        &mut self,
+        frontier: Option<i64>,
+        mut first: Option<Rows>,
+        page: &mut Page,
+    ) -> Result<bool, Stop> {
+        loop {
+            let Rows { stream, asked } = match first.take() {
+                Some(rows) => rows,
+                None => self.start(&self.select(page)).await?,
+            };
+            let (mut stream, mut found) = (pin!(stream), 0);
+            while let Some(row) = stream.try_next().await? {
+                found += 1;
+                let (position, version): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+                if frontier.is_some_and(|frontier| position > frontier) {
+                    return Ok(true);
+                }
+                let number = i64::from(row.try_get::<_, i32>(2)?);
+                let Some(kind) = self.kinds.get(number) else {
+                    return Err(Stop::UnknownKind(place(position), number));
+                };
+                let is_stream = self.query.stream.is_some();
+                // A stream's events are found by version, whatever their kind.
+                if !is_stream || self.these.is_none_or(|these| these.contains(&number)) {
+                    if page.is_full(self.limit) {
+                        return Ok(false);
+                    }
+                    self.push(&row, kind, page)?;
+                }
+                self.rest
+                    .pass(self.query.direction, position, version, is_stream);
+            }
+            if found < asked {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn push(
+        &self,
+        row: &tokio_postgres::Row,
+        kind: &Arc<Kind>,
+        page: &mut Page,
+    ) -> Result<(), Stop> {
+        let (stream, context) = match &self.query.stream {
+            Some(stream) => (stream.id(), 5),
+            None => (row.try_get(5)?, 6),
+        };
+        let (id, metadata) = if self.query.with_context {
+            let metadata: Option<&str> = row.try_get(context + 1)?;
+            (row.try_get(context)?, metadata.unwrap_or_default())
+        } else {
+            (Uuid::nil(), "")
+        };
+        let Json(payload) = row.try_get(4)?;
+        let version: i64 = row.try_get(1)?;
+        page.push(
+            kind,
+            Row {
+                position: place(row.try_get(0)?),
+                version: Version(version.cast_unsigned()),
+                id: EventId(id),
+                recorded_at: row.try_get(3)?,
+                stream,
+                metadata,
+                payload,
+            },
+        );
+        let bytes = &self.readers.bytes;
+        let average = bytes.load(Ordering::Relaxed);
+        bytes.store((average * 15 + payload.len()) / 16, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn place(position: i64) -> Position {
+    Position(position.cast_unsigned())
+}
+
+fn read_kind(row: &tokio_postgres::Row) -> Option<Kind> {
+    let tenant: i32 = row.try_get(1).ok()?;
+    let tenant = if tenant == NO_TENANT {
+        None
+    } else {
+        Some(TenantId::new(row.try_get::<_, String>(2).ok()?).ok()?)
+    };
+    Some(Kind {
+        tenant,
+        category: Category::new(row.try_get::<_, String>(3).ok()?).ok()?,
+        name: row.try_get::<_, String>(4).ok()?.into(),
+        schema_version: u32::try_from(row.try_get::<_, i64>(5).ok()?).ok()?,
+    })
+}

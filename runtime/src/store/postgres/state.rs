@@ -1,0 +1,234 @@
+//! Snapshots, checkpoints and counts.
+
+use super::Inner;
+use super::error::{Cause, unusable};
+use crate::log::{Position, Stats, StreamId, TenantId, Version};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot};
+
+/// A number above what the server can hold stands for the greatest; none is ever reached.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn loaded(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+impl Inner {
+    pub(super) async fn snapshot(
+        &self,
+        stream: &StreamId,
+        fingerprint: u64,
+    ) -> Result<Option<StoredSnapshot>, Cause> {
+        let connection = self.pool.get().await?;
+        let names = self.writer.names();
+        let Some(tenant) = names
+            .find_tenant(stream.tenant(), &connection, &self.sql)
+            .await?
+        else {
+            return Ok(None);
+        };
+        let statement = connection.prepare_cached(&self.sql.snapshot).await?;
+        let category = stream.category().as_str();
+        let row = connection
+            .query_opt(
+                &statement,
+                &[&tenant, &category, &stream.id(), &fingerprint.cast_signed()],
+            )
+            .await?;
+        row.map(|row| {
+            Ok(StoredSnapshot {
+                version: Version(loaded(row.try_get(0)?)),
+                fingerprint,
+                state: row.try_get(1)?,
+            })
+        })
+        .transpose()
+    }
+
+    pub(super) async fn save_snapshot(
+        &self,
+        stream: &StreamId,
+        snapshot: StoredSnapshot,
+    ) -> Result<(), Cause> {
+        let connection = self.pool.get().await?;
+        let names = self.writer.names();
+        let tenant = names
+            .use_tenant(stream.tenant(), &connection, &self.sql)
+            .await?;
+        let statement = connection.prepare_cached(&self.sql.save_snapshot).await?;
+        connection
+            .execute(
+                &statement,
+                &[
+                    &tenant,
+                    &stream.category().as_str(),
+                    &stream.id(),
+                    &stored(snapshot.version.0),
+                    &snapshot.fingerprint.cast_signed(),
+                    &snapshot.state,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete_snapshots(
+        &self,
+        tenant: Option<&TenantId>,
+        category: Option<&str>,
+    ) -> Result<u64, Cause> {
+        let connection = self.pool.get().await?;
+        let number = match tenant {
+            None => None,
+            tenant => {
+                let names = self.writer.names();
+                match names.find_tenant(tenant, &connection, &self.sql).await? {
+                    None => return Ok(0),
+                    number => number,
+                }
+            }
+        };
+        let statement = connection
+            .prepare_cached(&self.sql.delete_snapshots)
+            .await?;
+        Ok(connection
+            .execute(&statement, &[&number, &category])
+            .await?)
+    }
+
+    pub(super) async fn checkpoint(
+        &self,
+        tenant: Option<&TenantId>,
+        projection: ProjectionKey<'_>,
+    ) -> Result<Option<Checkpoint>, Cause> {
+        let connection = self.pool.get().await?;
+        let names = self.writer.names();
+        let Some(tenant) = names.find_tenant(tenant, &connection, &self.sql).await? else {
+            return Ok(None);
+        };
+        let statement = connection.prepare_cached(&self.sql.checkpoint).await?;
+        let fingerprint = projection.fingerprint.cast_signed();
+        let row = connection
+            .query_opt(&statement, &[&tenant, &projection.name, &fingerprint])
+            .await?;
+        row.map(|row| {
+            Ok(Checkpoint {
+                revision: loaded(row.try_get(0)?),
+                position: Position(loaded(row.try_get(1)?)),
+                state: row.try_get(2)?,
+            })
+        })
+        .transpose()
+    }
+
+    pub(super) async fn save_checkpoint(
+        &self,
+        tenant: Option<&TenantId>,
+        projection: ProjectionKey<'_>,
+        checkpoint: Checkpoint,
+    ) -> Result<u64, CheckpointError> {
+        let expected = checkpoint.revision;
+        match self.try_checkpoint(tenant, projection, checkpoint).await {
+            Ok(true) => Ok(expected + 1),
+            Ok(false) => {
+                let kept = self.checkpoint(tenant, projection).await;
+                let kept = kept.map_err(|cause| unusable(&self.url, cause))?;
+                Err(CheckpointError::Moved {
+                    projection: projection.to_string(),
+                    expected,
+                    actual: kept.map_or(0, |kept| kept.revision),
+                })
+            }
+            Err(cause) => Err(unusable(&self.url, cause).into()),
+        }
+    }
+
+    /// Saves it, unless the kept one has another revision.
+    async fn try_checkpoint(
+        &self,
+        tenant: Option<&TenantId>,
+        projection: ProjectionKey<'_>,
+        checkpoint: Checkpoint,
+    ) -> Result<bool, Cause> {
+        let connection = self.pool.get().await?;
+        let names = self.writer.names();
+        let (sql, tenant) = if checkpoint.revision == 0 {
+            let tenant = names.use_tenant(tenant, &connection, &self.sql).await?;
+            (&self.sql.first_checkpoint, tenant)
+        } else {
+            match names.find_tenant(tenant, &connection, &self.sql).await? {
+                Some(tenant) => (&self.sql.next_checkpoint, tenant),
+                None => return Ok(false),
+            }
+        };
+        let statement = connection.prepare_cached(sql).await?;
+        let saved = connection
+            .execute(
+                &statement,
+                &[
+                    &tenant,
+                    &projection.name,
+                    &projection.fingerprint.cast_signed(),
+                    &stored(checkpoint.revision),
+                    &stored(checkpoint.position.0),
+                    &checkpoint.state,
+                ],
+            )
+            .await?;
+        Ok(saved > 0)
+    }
+
+    pub(super) async fn version(&self, stream: &StreamId) -> Result<Version, Cause> {
+        let connection = self.pool.get().await?;
+        let statement = connection.prepare_cached(&self.sql.version).await?;
+        let tenant = stream.tenant().map(TenantId::as_str);
+        let category = stream.category().as_str();
+        let row = connection
+            .query_opt(&statement, &[&tenant, &category, &stream.id()])
+            .await?;
+        let version = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(Version(version.map_or(0, loaded)))
+    }
+
+    pub(super) async fn head(&self, tenant: Option<&TenantId>) -> Result<Position, Cause> {
+        let connection = self.pool.get().await?;
+        let statement = connection.prepare_cached(&self.sql.head).await?;
+        let tenant = tenant.map(TenantId::as_str);
+        let row = connection.query_one(&statement, &[&tenant]).await?;
+        let head: Option<i64> = row.try_get(0)?;
+        Ok(Position(head.map_or(0, loaded)))
+    }
+
+    pub(super) async fn stats(&self, tenant: Option<&TenantId>) -> Result<Stats, Cause> {
+        let connection = self.pool.get().await?;
+        let statement = connection.prepare_cached(&self.sql.stats).await?;
+        let name = tenant.map(TenantId::as_str);
+        let mut stats = Stats::default();
+        for row in connection.query(&statement, &[&name]).await? {
+            let number = loaded(row.try_get(1)?);
+            match row.try_get::<_, Option<String>>(0)? {
+                None => stats.streams = number,
+                Some(name) if number > 0 => {
+                    stats.events += number;
+                    *stats.events_by_name.entry(name).or_default() += number;
+                }
+                Some(_) => {}
+            }
+        }
+        if tenant.is_none() {
+            let statement = connection.prepare_cached(&self.sql.bytes).await?;
+            let row = connection
+                .query_one(&statement, &[&self.sql.schema])
+                .await?;
+            stats.bytes = row.try_get::<_, Option<i64>>(0)?.map(loaded);
+        }
+        Ok(stats)
+    }
+}
+
+impl Inner {
+    pub(super) fn unusable(&self, cause: Cause) -> StoreError {
+        unusable(&self.url, cause)
+    }
+}

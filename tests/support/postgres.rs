@@ -1,0 +1,78 @@
+//! A schema of its own for each test, on a server that is there: that of `DATABASE_URL`, else the one on 127.0.0.1.
+
+use recount::Store;
+use recount::store::postgres::PostgresOptions;
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+/// A schema that no other test has; dropped with this, after the stores on it.
+#[derive(Debug)]
+pub struct Schema {
+    server: String,
+    pub name: String,
+}
+
+/// The address of the server.
+fn server() -> String {
+    std::env::var("DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+}
+
+/// A connection that tells nobody when it breaks.
+async fn connect(server: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(server, NoTls).await?;
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+impl Schema {
+    /// A name for a schema that is not there yet; `None` when there is no server, which is said, and fails where `CI` is set.
+    pub async fn new() -> Option<Self> {
+        let server = server();
+        if let Err(error) = connect(&server).await {
+            println!("NOT RUN on PostgreSQL: no server answers at {server} ({error})");
+            assert!(std::env::var_os("CI").is_none(), "a server is needed here");
+            return None;
+        }
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        Some(Self { server, name })
+    }
+
+    pub fn options(&self) -> PostgresOptions {
+        PostgresOptions::from_url(&self.server)
+            .unwrap()
+            .schema(&self.name)
+    }
+
+    /// A store on the schema.
+    pub async fn open(&self) -> Store {
+        Store::new(self.options().open().await.unwrap())
+    }
+
+    /// A connection of a test's own, which finds the schema's tables without its name.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub async fn client(&self) -> Client {
+        let client = connect(&self.server).await.unwrap();
+        let path = format!("SET search_path = {}", self.name);
+        client.batch_execute(&path).await.unwrap();
+        client
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
+        let server = self.server.clone();
+        // A test ends within its runtime, where nothing can be waited for.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async { connect(&server).await?.batch_execute(&sql).await })
+        });
+        if let Err(error) = dropped.join().unwrap() {
+            println!("the schema {} is left behind: {error}", self.name);
+        }
+    }
+}
