@@ -231,6 +231,38 @@ async fn nobody_looks_how_far_positions_are_drawn_while_some_are_being_drawn() {
 }
 
 #[tokio::test]
+async fn who_takes_a_place_while_a_reader_looks_is_waited_for() {
+    let Some((_store, client, schema)) = empty().await else {
+        return;
+    };
+    let (reader, watcher) = (schema.client().await, schema.client().await);
+    let pid: i32 = reader
+        .query_one("SELECT pg_backend_pid()", &[])
+        .await
+        .unwrap()
+        .get(0);
+    // The reader stands at the gate, before it knows how far positions are drawn.
+    run(&client, "SELECT pg_advisory_lock(order_gate())").await;
+    let looking = tokio::spawn(async move {
+        reader
+            .query_one("SELECT frontier FROM frontier(0)", &[])
+            .await
+    });
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
+    while !watcher
+        .query_one(waits, &[&pid])
+        .await
+        .unwrap()
+        .get::<_, bool>(0)
+    {}
+    // Whoever looked for open appends by now would know nothing of this one.
+    run(&client, "BEGIN").await;
+    run(&client, BY_HAND).await;
+    run(&client, "SELECT pg_advisory_unlock(order_gate())").await;
+    assert_eq!(looking.await.unwrap().unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
 async fn rows_of_the_log_are_neither_updated_nor_deleted() {
     let Some((store, client, _schema)) = empty().await else {
         return;

@@ -26,7 +26,7 @@ async fn open_and_undo(schema: &Schema, writing: Arc<AtomicUsize>, rounds: usize
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_reader_sees_every_event_once_and_each_append_whole() {
+async fn each_reader_sees_every_event_once_in_the_order_of_its_stream() {
     const STORES: usize = 3;
     let Some(schema) = Schema::new().await else {
         return;
