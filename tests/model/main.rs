@@ -11,6 +11,8 @@ mod batches;
 mod commands;
 mod model;
 mod regressions;
+#[path = "../support/postgres.rs"]
+mod server;
 mod shared;
 mod subject;
 
@@ -29,6 +31,7 @@ use crate::subject::Subject;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_all()
         .build()
         .unwrap()
 });
@@ -38,20 +41,7 @@ static SEEN: Mutex<BTreeMap<&str, u64>> = Mutex::new(BTreeMap::new());
 
 #[test]
 fn every_store_answers_each_command_as_the_model_does() {
-    let cases = std::env::var("PROPTEST_CASES")
-        .ok()
-        .and_then(|cases| cases.parse().ok());
-    let regressions = FileFailurePersistence::Direct("tests/model/regressions.txt");
-    let mut runner = TestRunner::new(Config {
-        cases: cases.unwrap_or(600),
-        failure_persistence: Some(Box::new(regressions)),
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    });
-    let outcome = runner.run(&script(60), |script| RUNTIME.block_on(agrees(&script)));
-    if let Err(failure) = outcome {
-        panic!("{failure}");
-    }
+    run(600, on_this_machine);
     let seen = SEEN.lock().unwrap();
     println!(
         "answers that agreed: {} {seen:?}",
@@ -62,10 +52,43 @@ fn every_store_answers_each_command_as_the_model_does() {
     }
 }
 
-/// Carries out a script on every store and on the model, as long as they agree.
-async fn agrees(script: &Script) -> Result<(), TestCaseError> {
+/// By itself and with fewer scripts, since a schema takes as long to make as a script takes to run.
+#[test]
+fn a_store_on_a_server_answers_each_command_as_the_model_does() {
+    run(100, |script| {
+        RUNTIME.block_on(async {
+            match Subject::server().await {
+                Some(store) => agrees(script, vec![store]).await,
+                None => Ok(()),
+            }
+        })
+    });
+}
+
+fn on_this_machine(script: &Script) -> Result<(), TestCaseError> {
+    RUNTIME.block_on(async { agrees(script, vec![Subject::memory(), Subject::file().await]).await })
+}
+
+/// Tries scripts: so many, or as many as are asked for.
+fn run(scripts: u32, agrees: impl Fn(&Script) -> Result<(), TestCaseError>) {
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    let regressions = FileFailurePersistence::Direct("tests/model/regressions.txt");
+    let mut runner = TestRunner::new(Config {
+        cases: cases.unwrap_or(scripts),
+        failure_persistence: Some(Box::new(regressions)),
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    });
+    if let Err(failure) = runner.run(&script(60), |script| agrees(&script)) {
+        panic!("{failure}");
+    }
+}
+
+/// Carries out a script on stores and on the model, as long as they agree.
+async fn agrees(script: &Script, mut stores: Vec<Subject>) -> Result<(), TestCaseError> {
     let mut model = Model::default();
-    let mut stores = [Subject::memory(), Subject::file().await];
     for (number, step) in script.0.iter().enumerate() {
         let batch = model.batch(number, &step.command);
         let wanted = model.answer(number, step, batch.as_deref());

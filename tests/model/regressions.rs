@@ -7,7 +7,7 @@ use crate::commands::{
     Account, Command, Expectation, Fault, Fresh, Happening, Id, Name, Part, Read, Script,
     Snapshots, Step,
 };
-use crate::{RUNTIME, agrees};
+use crate::on_this_machine;
 
 const ACCOUNT: Account = Account {
     by: None,
@@ -29,7 +29,7 @@ fn holds(commands: impl IntoIterator<Item = (DateTime<Utc>, Command)>) {
         now,
     };
     let script = Script(commands.into_iter().map(step).collect());
-    RUNTIME.block_on(agrees(&script)).unwrap();
+    on_this_machine(&script).unwrap();
 }
 
 /// Half a second after 23:59:60.

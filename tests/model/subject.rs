@@ -1,4 +1,4 @@
-//! The stores under test: one in memory, one in a file that two handles share. Each carries out the commands.
+//! The stores under test: one in memory, one in a file and one on a server that two handles share. Each carries out the commands.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,11 +21,12 @@ use crate::commands::{
     Account, Closing, Command, Damage, Decision, Happening, Name, Projection, Read, Snapshots,
     Step, Tenant,
 };
+use crate::server::Schema;
 use crate::shared::Shared;
 
 pub struct Subject {
-    place: Place,
     handles: [Handle; 2],
+    place: Place,
     sources: Sources,
     shelf: [Option<Root<bank::Account>>; 3],
 }
@@ -33,6 +34,7 @@ pub struct Subject {
 enum Place {
     Memory,
     File { folder: tempfile::TempDir },
+    Server(Schema),
 }
 
 /// A store, and the backend behind it.
@@ -74,6 +76,11 @@ impl Handle {
     async fn open(path: PathBuf, sources: &Sources) -> Self {
         let options = SqliteOptions::new(path).synchronous(Synchronous::Normal);
         let backend = options.open().await.unwrap();
+        Self::on(Shared(Arc::new(backend)), sources)
+    }
+
+    async fn connect(schema: &Schema, sources: &Sources) -> Self {
+        let backend = schema.options().connections(2).open().await.unwrap();
         Self::on(Shared(Arc::new(backend)), sources)
     }
 
@@ -132,6 +139,17 @@ impl Subject {
         Self::new(Place::File { folder }, handles, sources)
     }
 
+    /// `None` where there is no server.
+    pub async fn server() -> Option<Self> {
+        let sources = Sources::default();
+        let schema = Schema::new().await?;
+        let handles = [
+            Handle::connect(&schema, &sources).await,
+            Handle::connect(&schema, &sources).await,
+        ];
+        Some(Self::new(Place::Server(schema), handles, sources))
+    }
+
     fn new(place: Place, handles: [Handle; 2], sources: Sources) -> Self {
         Self {
             place,
@@ -145,12 +163,13 @@ impl Subject {
         match self.place {
             Place::Memory => "memory",
             Place::File { .. } => "SQLite",
+            Place::Server(_) => "PostgreSQL",
         }
     }
 
     fn path(&self) -> Option<PathBuf> {
         match &self.place {
-            Place::Memory => None,
+            Place::Memory | Place::Server(_) => None,
             Place::File { folder } => Some(folder.path().join("log.db")),
         }
     }
@@ -357,11 +376,19 @@ impl Subject {
     }
 
     async fn reopen(&mut self, which: usize, closing: Closing) {
-        let Some(path) = self.path() else { return };
+        if let Place::Memory = self.place {
+            return;
+        }
         if let Closing::Closed = closing {
             self.handles[which].store.clone().close().await.unwrap();
         }
-        self.handles[which] = Handle::open(path, &self.sources).await;
+        self.handles[which] = match &self.place {
+            Place::Memory => return,
+            Place::File { folder } => {
+                Handle::open(folder.path().join("log.db"), &self.sources).await
+            }
+            Place::Server(schema) => Handle::connect(schema, &self.sources).await,
+        };
     }
 }
 

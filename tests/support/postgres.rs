@@ -38,13 +38,29 @@ impl Schema {
         Some(Self { server, name })
     }
 
+    #[allow(dead_code, reason = "some tests need no other options")]
     pub fn options(&self) -> PostgresOptions {
         PostgresOptions::from_url(&self.server)
             .unwrap()
             .schema(&self.name)
     }
 
+    /// The URL of another database of the server.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub fn url_of(&self, database: &str) -> String {
+        let (server, _) = self.server.rsplit_once('/').unwrap();
+        format!("{server}/{database}")
+    }
+
+    /// The URL of the database for another user, who needs no password.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub fn url_as(&self, user: &str) -> String {
+        let (_, address) = self.server.rsplit_once('@').unwrap();
+        format!("postgres://{user}@{address}")
+    }
+
     /// A store on the schema.
+    #[allow(dead_code, reason = "some tests open it with options of their own")]
     pub async fn open(&self) -> Store {
         Store::new(self.options().open().await.unwrap())
     }
@@ -61,7 +77,13 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.name);
+        // A test may leave transactions open on purpose, and their connections end with its runtime, later than this.
+        let sql = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE pid <> pg_backend_pid() AND relation IN (
+                 SELECT oid FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = '{0}'));
+             DROP SCHEMA IF EXISTS {0} CASCADE",
+            self.name
+        );
         let server = self.server.clone();
         // A test ends within its runtime, where nothing can be waited for.
         let dropped = std::thread::spawn(move || {

@@ -1,5 +1,6 @@
 //! How a log on a server is opened.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,8 +150,8 @@ impl PostgresOptions {
             }
             let ports = self.config.get_ports();
             let port = ports.get(index).or(ports.first()).copied();
-            url.push(':');
-            url += &port.unwrap_or(5432).to_string();
+            // Writing to a string cannot fail.
+            let _ = write!(url, ":{}", port.unwrap_or(5432));
         }
         if let Some(database) = self.config.get_dbname() {
             url.push('/');

@@ -127,17 +127,19 @@ DECLARE
     last  bigint;
     drawn bigint[];
 BEGIN
-    PERFORM pg_advisory_lock(recount.order_gate());
-    last := recount.take_place();
-    drawn := ARRAY(SELECT nextval('recount.positions') FROM generate_series(1, count));
-    PERFORM pg_advisory_unlock(recount.order_gate());
+    BEGIN
+        PERFORM pg_advisory_lock(recount.order_gate());
+        last := recount.take_place();
+        drawn := ARRAY(SELECT nextval('recount.positions') FROM generate_series(1, count));
+        PERFORM pg_advisory_unlock(recount.order_gate());
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+        PERFORM pg_advisory_unlock(recount.order_gate());
+        RAISE;
+    END;
     IF drawn[1] <= last THEN
         RAISE 'position % was drawn after %: the sequence of positions must not be cached or set', drawn[1], last;
     END IF;
     RETURN drawn;
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-    PERFORM pg_advisory_unlock(recount.order_gate());
-    RAISE;
 END $$;
 
 -- Each statement must see what was committed before it began, not before its transaction did.

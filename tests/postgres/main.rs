@@ -1,0 +1,24 @@
+//! What is PostgreSQL's own: the order of the log while transactions are open, and what stands in the way of opening one.
+
+mod connect;
+mod order;
+#[path = "../support/postgres.rs"]
+mod server;
+mod several;
+
+use recount::Store;
+use recount::log::{NewEvent, Query, StreamId};
+
+fn stream(id: &str) -> StreamId {
+    StreamId::new("account", id).unwrap()
+}
+
+fn event(name: &'static str) -> NewEvent {
+    NewEvent::json(name, 1, &name).unwrap()
+}
+
+/// The names of all events that a reader may see, in order.
+async fn seen(store: &Store) -> Vec<String> {
+    let events = store.read(Query::all()).collect().await.unwrap();
+    events.iter().map(|event| event.name.to_string()).collect()
+}
