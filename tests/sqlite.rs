@@ -163,7 +163,7 @@ async fn urls_say_what_is_wrong_with_them() {
         ("bank.db", "memory:"),
         ("sqlite:", "sqlite:"),
         ("mysql://x", "memory:"),
-        ("postgres://me:secret@host/bank", "postgres://…@host/bank"),
+        ("mysql://me:secret@host/bank", "mysql://…@host/bank"),
         ("sqlite:x.db?synchronous=sometimes", "synchronous"),
         ("sqlite:x.db?colour=red", "colour"),
         ("sqlite:x.db?max_bytes=many", "max_bytes"),
