@@ -15,6 +15,18 @@ use crate::store::{
 };
 
 /// What a store can be asked to do, and fail at.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use recount::testing::{Fault, Faults, Operation};
+///
+/// // The first look at the head passes, the second fails.
+/// let faults = Faults::new();
+/// faults.script(Operation::Head, [None, Some(Fault::Fail)]);
+/// let store = faults.around(&recount::Store::connect("memory:").await?);
+/// assert!(store.head().await.is_ok() && store.head().await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

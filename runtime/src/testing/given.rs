@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 
 use super::difference::{Shown, difference, list, states};
-use super::stored::{page, short_name};
+use super::stored::{append_stored, record, replayed, short_name};
 use super::{CountingIds, FixedClock, Refusal};
 use crate::Clock as _;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
@@ -249,57 +249,6 @@ impl<A: Apply> Given<A> {
     }
 }
 
-/// Records events as a repository does: the first may create the state.
-#[track_caller]
-pub(super) fn record<A: Apply>(journal: &mut Journal, state: &mut Option<A>, events: Events<A>) {
-    for event in events {
-        journal.record(event, |event, context| match state {
-            Some(state) => state.evolve(event, context),
-            None => A::create(event, context).map(|created| *state = Some(created)),
-        });
-    }
-    if let Some(error) = &journal.error {
-        panic!(
-            "{error}\n\n  recorded before it\n{}",
-            list(&Shown::all(&journal.pending))
-        );
-    }
-}
-
-/// Adds an event in its stored form, whatever its version.
-#[track_caller]
-pub(super) fn append_stored(journal: &mut Journal, event: &impl Event) {
-    let mut payload = Vec::new();
-    if let Err(error) = event.encode(&mut payload) {
-        panic!("event {} cannot be stored: {error}", event.name());
-    }
-    journal.version = journal.version.next();
-    journal.recorded_at = journal.sources.now().max(journal.recorded_at);
-    journal.pending.push(NewEvent {
-        id: journal.sources.ids.next(),
-        name: event.name().into(),
-        schema_version: event.schema_version(),
-        recorded_at: journal.recorded_at,
-        metadata: journal.metadata.clone(),
-        payload,
-    });
-}
-
-/// The state that stored events fold to.
-#[track_caller]
-pub(super) fn replayed<'a, A: Apply>(
-    stream: &'a StreamId,
-    events: impl IntoIterator<Item = &'a NewEvent>,
-) -> Option<A> {
-    let mut state = A::start();
-    for record in page(events.into_iter().map(|event| (stream, event))).iter() {
-        if let Err(error) = A::replay(&mut state, &record) {
-            panic!("{error}");
-        }
-    }
-    state
-}
-
 /// What a command may return in a test: events, or a `Result` of events. `Kind` only keeps the two apart for the compiler.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a command of `{A}` may return",
@@ -399,24 +348,16 @@ impl<A: Apply, X: Debug> Decided<A, X> {
         reason = "a test writes the error where it is expected"
     )]
     pub fn then_err<Kind>(self, expected: impl Refusal<X, Kind>) -> Self {
-        let (given, decided) = self.split();
-        match &self.refused {
-            None => panic!(
-                "`{}` should have refused the command with {}\n\n  given\n{}  decided\n{}",
-                short_name::<A>(),
-                expected.describe(),
-                list(&given),
-                list(&decided)
-            ),
-            Some(error) if !expected.matches(error) => panic!(
-                "`{}` refused the command for another reason\n\n  given\n{}  then (- expected, + refused with)\n    - {}\n    + {}\n",
-                short_name::<A>(),
-                list(&given),
-                expected.describe(),
-                expected.describe_other(error)
-            ),
-            Some(_) => self,
-        }
+        let error = self.refusal(&format!(" with {}", expected.describe()));
+        assert!(
+            expected.matches(error),
+            "`{}` refused the command for another reason\n\n  given\n{}  then (- expected, + refused with)\n    - {}\n    + {}\n",
+            short_name::<A>(),
+            list(&self.split().0),
+            expected.describe(),
+            expected.describe_other(error)
+        );
+        self
     }
 
     /// The command was refused with an error of which this is true: for what cannot be written as a pattern.
@@ -437,21 +378,13 @@ impl<A: Apply, X: Debug> Decided<A, X> {
     /// When it was accepted, or refused with an error of which it is not.
     #[track_caller]
     pub fn then_err_that(self, is_expected: impl FnOnce(&X) -> bool) -> Self {
-        let (given, decided) = self.split();
-        match &self.refused {
-            None => panic!(
-                "`{}` should have refused the command\n\n  given\n{}  decided\n{}",
-                short_name::<A>(),
-                list(&given),
-                list(&decided)
-            ),
-            Some(error) => assert!(
-                is_expected(error),
-                "`{}` refused the command for another reason: {error:?}\n\n  given\n{}",
-                short_name::<A>(),
-                list(&given)
-            ),
-        }
+        let error = self.refusal("");
+        assert!(
+            is_expected(error),
+            "`{}` refused the command for another reason: {error:?}\n\n  given\n{}",
+            short_name::<A>(),
+            list(&self.split().0)
+        );
         self
     }
 
@@ -481,6 +414,21 @@ impl<A: Apply, X: Debug> Decided<A, X> {
     pub fn then_check(self, check: impl FnOnce(&A)) -> Self {
         check(existing(self.state.as_ref()));
         self
+    }
+
+    /// Why the command was refused, which it should have been.
+    #[track_caller]
+    fn refusal(&self, expected: &str) -> &X {
+        let Some(error) = &self.refused else {
+            let (given, decided) = self.split();
+            panic!(
+                "`{}` should have refused the command{expected}\n\n  given\n{}  decided\n{}",
+                short_name::<A>(),
+                list(&given),
+                list(&decided)
+            );
+        };
+        error
     }
 
     fn split(&self) -> (Vec<Shown>, Vec<Shown>) {

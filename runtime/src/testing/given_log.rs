@@ -11,8 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::difference::{Shown, difference, list, states};
-use super::given::{append_stored, record, replayed};
-use super::stored::page;
+use super::stored::{append_stored, page, record, replayed};
 use super::{CountingIds, FixedClock};
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
 use crate::clock::Sources;
