@@ -54,6 +54,7 @@ mod names;
 mod options;
 mod read;
 mod schema;
+mod seen;
 mod select;
 mod server;
 mod sql;
