@@ -133,7 +133,7 @@ impl<'a> Appending<'a> {
                 Err(failure) => failure,
             };
             if careful {
-                return self.fail(&tried, &failure);
+                return self.fail(&tried, &failure.within_a_transaction());
             }
             match Violated::of(&failure) {
                 Some(Violated::Stream) if trusts => {
