@@ -35,7 +35,7 @@ fn main() {
     if wanted.iter().any(|wanted| wanted == "scale") {
         return scale::run();
     }
-    paired::header();
+    paired::header("floor", "ours");
     let parts = [
         ("replay", replay::run as fn()),
         ("append", append::run),

@@ -1,10 +1,10 @@
 //! Two ways to do the same work, in turns.
 
-/// Prints the head of the table.
-pub fn header() {
+/// Prints the head of the table, with the names of the two.
+pub fn header(floor: &str, ours: &str) {
     println!(
-        "{:<46} {:>14} {:>14} {:>7} {:>15} {:>8}",
-        "work", "floor", "ours", "ratio", "(min to max)", "budget"
+        "{:<50} {floor:>14} {ours:>14} {:>7} {:>15} {:>8}",
+        "work", "ratio", "(min to max)", "budget"
     );
 }
 
@@ -35,7 +35,7 @@ pub fn compare(
     }
     let ratio = median(&mut ratios);
     println!(
-        "{work:<46} {:>12}/s {:>12}/s {ratio:>7.2} {:>15} {budget:>8.2}{}",
+        "{work:<50} {:>12}/s {:>12}/s {ratio:>7.2} {:>15} {budget:>8.2}{}",
         thousands(median(&mut floors)),
         thousands(median(&mut all)),
         format!("({:.2} to {:.2})", ratios[0], ratios[ratios.len() - 1]),
