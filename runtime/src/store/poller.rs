@@ -2,6 +2,7 @@
 //!
 //! A thread and not a task, since a runtime may have been built without a timer.
 
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,12 @@ pub(super) struct Poller {
     make: Box<dyn Fn() -> Box<dyn Look> + Send + Sync>,
     state: Mutex<State>,
     turn: Condvar,
+}
+
+impl fmt::Debug for Poller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poller").finish_non_exhaustive()
+    }
 }
 
 #[derive(Default)]
