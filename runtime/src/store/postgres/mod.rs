@@ -42,6 +42,12 @@
 //! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
 //! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
 //!
+//! # Waking readers
+//! [`Store::watch`](crate::Store::watch) opens a connection besides the pool's, which listens on the channel `recount_` and the number
+//! of the log (see below), until nobody watches any more. After it appended, a process notifies that channel, every 5 milliseconds
+//! at most. Whoever inserts events by hand may do the same, after the commit: `NOTIFY recount_1234`. Where no notification arrives,
+//! as behind a pooler in transaction mode, readers look every 100 milliseconds.
+//!
 //! # The order
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
 //! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.
@@ -50,6 +56,7 @@
 mod append;
 mod error;
 mod names;
+mod notify;
 mod options;
 mod read;
 mod schema;
@@ -63,12 +70,14 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 
 use self::error::{Failure, unreadable};
+use self::notify::Others;
 pub use self::options::PostgresOptions;
 use self::read::Readers;
 use self::sql::Sql;
 use self::writer::Writer;
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+    Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
@@ -94,6 +103,8 @@ struct Inner {
     sql: Arc<Sql>,
     readers: Readers,
     writer: Arc<Writer>,
+    others: Arc<Others>,
+    wakes: Wakes,
 }
 
 /// Without names: a handle of one tenant that stands in a message must show nothing of another's.
@@ -231,11 +242,18 @@ impl Backend for PostgresBackend {
         Box::pin(self.0.save_checkpoint(tenant, projection, checkpoint))
     }
 
+    fn wakes(&self) -> &Wakes {
+        &self.0.wakes
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
             inner.writer.close().await;
+            inner.others.told().await;
             inner.pool.close();
+            inner.wakes.close();
+            inner.others.ended().await;
             Ok(())
         })
     }

@@ -10,12 +10,13 @@ use tokio_postgres::{Config, NoTls};
 
 use super::error::Cause;
 use super::names::Names;
+use super::notify::Others;
 use super::read::Readers;
 use super::sql::Sql;
 use super::writer::Writer;
 use super::{Inner, PostgresBackend, schema};
 use crate::store::connect::without_password;
-use crate::store::{BackendError, ConnectError};
+use crate::store::{BackendError, ConnectError, Wakes};
 
 /// What each connection is told. The log's statements rely on the isolation level; the planner is held to the indexes, since a
 /// plan that was made for an empty table would be kept while the table grows.
@@ -201,11 +202,15 @@ impl PostgresOptions {
         .await?;
         drop(connection);
         let sql = Arc::new(Sql::new(&self.schema));
+        let others = Others::new(url.clone(), self.driver(), pool.clone(), &self.schema);
+        let others = Arc::new(others);
+        let wakes = Wakes::with(Some(Arc::clone(&others) as _));
         let writer = Writer::new(
             url.clone(),
             pool.clone(),
             Arc::clone(&sql),
             Names::default(),
+            wakes.clone(),
         );
         Ok(PostgresBackend(Arc::new(Inner {
             readers: Readers::new(url.clone(), pool.clone(), Arc::clone(&sql)),
@@ -213,10 +218,13 @@ impl PostgresOptions {
             url,
             pool,
             sql,
+            others,
+            wakes,
         })))
     }
 
-    fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
+    /// What each connection is opened with.
+    fn driver(&self) -> Config {
         let mut config = self.config.clone();
         config.options(match config.get_options() {
             Some(own) => format!("{SETTINGS} {own}"),
@@ -228,10 +236,14 @@ impl PostgresOptions {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
+        config
+    }
+
+    fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(config, NoTls, recycling);
+        let manager = Manager::from_config(self.driver(), NoTls, recycling);
         Pool::builder(manager).max_size(self.connections).build()
     }
 

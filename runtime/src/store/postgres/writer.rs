@@ -13,8 +13,10 @@ use tokio::sync::{Notify, oneshot};
 use super::append::{Outcome, append};
 use super::error::{Cause, Failure};
 use super::names::Names;
+use super::notify::may_have_changed;
 use super::sql::Sql;
 use crate::log::{AppendError, Batch};
+use crate::store::Wakes;
 
 /// The most groups under way at once.
 const GROUPS: usize = 1;
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     pool: Pool,
     sql: Arc<Sql>,
     names: Names,
+    wakes: Wakes,
     queue: Mutex<Queue>,
     /// Told whenever a task finds nothing left to do.
     idle: Notify,
@@ -81,12 +84,13 @@ impl Drop for Task {
 }
 
 impl Writer {
-    pub(super) fn new(url: String, pool: Pool, sql: Arc<Sql>, names: Names) -> Self {
+    pub(super) fn new(url: String, pool: Pool, sql: Arc<Sql>, names: Names, wakes: Wakes) -> Self {
         Self {
             url,
             pool,
             sql,
             names,
+            wakes,
             queue: Mutex::default(),
             idle: Notify::new(),
         }
@@ -152,6 +156,9 @@ impl Writer {
         while let Some(jobs) = self.take_group() {
             let batches: Vec<&Batch> = jobs.iter().map(|job| &job.batch).collect();
             let outcomes = self.write(&batches).await;
+            if outcomes.iter().any(may_have_changed) {
+                self.wakes.wake();
+            }
             for (job, outcome) in jobs.into_iter().zip(outcomes) {
                 // Nobody waits any more when the caller's future was dropped.
                 let _ = job.waiting.send(outcome);
