@@ -172,14 +172,14 @@ impl Others {
                 } else {
                     Duration::MAX
                 };
-                let message = match timeout(silence, messages.try_next()).await {
-                    Ok(message) => message?,
-                    Err(_) => {
-                        Arc::clone(self).tell();
-                        match timeout(ANSWER, messages.try_next()).await {
-                            Ok(message) => message?,
-                            Err(_) => return Ok(()),
-                        }
+                let message = if let Ok(message) = timeout(silence, messages.try_next()).await {
+                    message?
+                } else {
+                    // Is it there at all? This comes back, or the connection is given up.
+                    Arc::clone(self).tell();
+                    match timeout(ANSWER, messages.try_next()).await {
+                        Ok(message) => message?,
+                        Err(_) => return Ok(()),
                     }
                 };
                 match message {

@@ -168,7 +168,7 @@ pub(super) struct Writer {
 /// How far the works of a transaction came.
 enum Done {
     /// All are done or refused; whether any appended, and the log's last position where that is known.
-    All { appended: Option<Option<i64>> },
+    All { appended: bool, head: Option<i64> },
     /// What a refused one wrote can only be undone by giving up the whole transaction.
     MustGiveUp,
 }
@@ -260,8 +260,8 @@ impl Writer {
             begun.map_err(|error| GaveUp::NotBegun(Failure::before_commit(error)))?;
         }
         let begun = self.names.refresh(&self.connection);
-        let appended = match begun.and_then(|()| self.run(jobs, savepoints)) {
-            Ok(Done::All { appended }) => appended,
+        let (appended, head) = match begun.and_then(|()| self.run(jobs, savepoints)) {
+            Ok(Done::All { appended, head }) => (appended, head),
             Ok(Done::MustGiveUp) => {
                 self.roll_back();
                 return if jobs.len() == 1 {
@@ -279,7 +279,7 @@ impl Writer {
             self.roll_back();
             GaveUp::Failed(Failure::in_commit(error))
         })?;
-        if let Some(head) = appended {
+        if appended {
             self.watched.appended(head);
         }
         Ok(())
@@ -314,7 +314,8 @@ impl Writer {
             }
         }
         Ok(Done::All {
-            appended: transaction.appended.then_some(transaction.head),
+            appended: transaction.appended,
+            head: transaction.head,
         })
     }
 

@@ -14,12 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What should happen soon.
 async fn soon<T>(promise: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(done) => done,
-        Err(_) => panic!(
-            "the store does not keep this: {promise}\n   found: nothing happened within {PATIENCE:?}"
-        ),
-    }
+    let done = tokio::time::timeout(PATIENCE, future).await;
+    done.unwrap_or_else(|_| panic!("the store does not keep this: {promise}\n   found: nothing happened within {PATIENCE:?}"))
 }
 
 /// Waits until a reader that is only woken by its watch has seen so many events.
@@ -68,7 +64,7 @@ cases! {
         for _ in 0..10 {
             let mut watch = store.watch();
             let mut waiting = Box::pin(watch.changed());
-            drop(not_waited_for(&mut waiting).await);
+            not_waited_for(&mut waiting).await;
             store.append(&stream("a"), Expected::Any, events(1)).await.succeeds();
             drop(waiting);
             soon("an append during a wait that was dropped ends the next one", watch.changed()).await;
@@ -99,7 +95,7 @@ cases! {
                 woken += 1;
             }
         };
-        drop(tokio::time::timeout(Duration::from_millis(300), reading).await);
+        let _: Result<(), _> = tokio::time::timeout(Duration::from_millis(300), reading).await;
         assert!(woken <= 50, "the store does not keep this: who watches an idle store sleeps\n   found: it was woken {woken} times in 300 ms");
     }
 
@@ -116,7 +112,7 @@ cases! {
             })
         }).collect();
         let mut idle = store.watch();
-        drop(not_waited_for(idle.changed()).await);
+        not_waited_for(idle.changed()).await;
         soon("a store that somebody watches is closed", store.clone().close()).await.succeeds();
         for waiting in waiting {
             soon("who waits is told that the store is closed", joined(waiting)).await;

@@ -1,0 +1,291 @@
+//! On a server, which notifies; and where it does not.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use recount::prelude::*;
+use recount::store::postgres::PostgresOptions;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+
+use crate::server::Schema;
+use crate::{Follower, append, delays, soon};
+
+/// By hand, as another program would: an event of a stream of its own, whose kind is there already.
+const BY_HAND: &str = "WITH stream AS (
+        INSERT INTO streams (tenant, category, id, version)
+        VALUES (0, 'account', 'by hand ' || gen_random_uuid(), 1) RETURNING stream, id
+    )
+    INSERT INTO events (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
+    SELECT stream, 1, 0, (SELECT kind FROM kinds WHERE name = 'Counted'), 0, 0, gen_random_uuid(), gen_random_uuid(), id, '1'
+    FROM stream";
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap();
+}
+
+/// The channel of a log.
+async fn channel(client: &Client) -> String {
+    let row = client.query_one("SELECT 'recount_' || order_number()", &[]);
+    row.await.unwrap().get(0)
+}
+
+/// The process on the server of the connection that listens, other than this one; waits until there is one.
+async fn listener(client: &Client, other_than: Option<i32>) -> i32 {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE query = 'LISTEN ' || $1::text AND pid IS DISTINCT FROM $2";
+    let channel = channel(client).await;
+    soon("a connection listens", async {
+        loop {
+            if let Some(row) = client
+                .query_opt(sql, &[&channel, &other_than])
+                .await
+                .unwrap()
+            {
+                return row.get(0);
+            }
+        }
+    })
+    .await
+}
+
+/// Waits until no connection listens.
+async fn nobody_listens(client: &Client) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN ' || $1::text";
+    let channel = channel(client).await;
+    soon("nobody listens", async {
+        while client
+            .query_one(sql, &[&channel])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn appends_of_another_process_wake_as_they_come() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    let delays = delays(&store, &schema.url(), 60).await;
+    // Who only looks now and then would see half of them after 50 milliseconds or later.
+    assert!(delays[delays.len() / 2] < 25_000, "{delays:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_terminated_is_made_anew_and_nothing_is_missed() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (reading, writing) = (schema.open().await, schema.open().await);
+    let client = schema.client().await;
+    let mut follower = Follower::new(&reading);
+    append(&writing, "a").await;
+    follower.sees(1).await;
+    let mut pid = None;
+    for round in 1..=3 {
+        let follows = tokio::spawn(async move {
+            follower.sees(round * 3).await;
+            follower
+        });
+        let listening = listener(&client, pid).await;
+        let ended: bool = client
+            .query_one("SELECT pg_terminate_backend($1)", &[&listening])
+            .await
+            .unwrap()
+            .get(0);
+        assert!(ended);
+        pid = Some(listening);
+        // Before there is another one.
+        for _ in 0..if round == 1 { 2 } else { 3 } {
+            append(&writing, "a").await;
+        }
+        follower = soon("all is seen", follows).await.unwrap();
+    }
+    // It hears again: who only looks has long pauses by then.
+    let follows = tokio::spawn(async move {
+        follower.sees(10).await;
+        follower
+    });
+    listener(&client, pid).await;
+    append(&writing, "a").await;
+    soon("all is seen", follows).await.unwrap();
+}
+
+#[tokio::test]
+async fn others_are_notified_once_an_append_can_be_read_and_not_for_each() {
+    const APPENDS: i64 = 300;
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    let client = schema.client().await;
+    let (spy, mut connection) = tokio_postgres::connect(schema.server(), NoTls)
+        .await
+        .unwrap();
+    let mut messages = pin!(stream::poll_fn(|context| connection.poll_message(context)));
+    let listen = format!("LISTEN {}", channel(&client).await);
+    let listening = spy.batch_execute(&listen);
+    tokio::select! {
+        done = listening => done.unwrap(),
+        message = messages.next() => panic!("{message:?}"),
+    }
+    let started = Instant::now();
+    let appending = tokio::spawn(async move {
+        for _ in 0..APPENDS {
+            append(&store, "a").await;
+        }
+        store
+    });
+    let mut notified = 0;
+    soon("the last append is notified of", async {
+        while let Some(message) = messages.next().await {
+            let AsyncMessage::Notification(_) = message.unwrap() else {
+                continue;
+            };
+            notified += 1;
+            let count = client.query_one("SELECT count(*) FROM events", &[]).await;
+            if count.unwrap().get::<_, i64>(0) == APPENDS {
+                return;
+            }
+        }
+    })
+    .await;
+    let most = started.elapsed().as_millis() / 5 + 2;
+    println!("{APPENDS} appends, {notified} notifications, at most {most}");
+    assert!(
+        notified <= most,
+        "{notified} notifications, at most {most} were to come"
+    );
+    drop(appending.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_reader_that_is_held_back_is_woken_when_it_can_go_on() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (reading, writing) = (schema.open().await, schema.open().await);
+    let client = schema.client().await;
+    let mut follower = Follower::new(&reading);
+    append(&writing, "a").await;
+    follower.sees(1).await;
+    for (end, events) in [("COMMIT", 3), ("ROLLBACK", 4)] {
+        run(&client, "BEGIN").await;
+        run(&client, BY_HAND).await;
+        append(&writing, "a").await;
+        // It is told of the append, and finds nothing.
+        let seen = follower.seen;
+        for _ in 0..3 {
+            soon("it is woken", follower.watch.changed()).await;
+            follower.read().await;
+        }
+        assert_eq!(follower.seen, seen);
+        // Nobody is told of this.
+        run(&client, end).await;
+        follower.sees(events).await;
+    }
+}
+
+#[tokio::test]
+async fn who_writes_by_hand_wakes_others_by_a_call_or_a_notification() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (reading, writing) = (schema.open().await, schema.open().await);
+    let client = schema.client().await;
+    let mut follower = Follower::new(&reading);
+    append(&writing, "a").await;
+    follower.sees(1).await;
+    let notify = format!("NOTIFY {}", channel(&client).await);
+    let mut delays = Vec::new();
+    for number in 0..40 {
+        run(&client, BY_HAND).await;
+        let started = Instant::now();
+        if number % 2 == 0 {
+            writing.wake();
+        } else {
+            run(&client, &notify).await;
+        }
+        follower.sees(2 + number).await;
+        delays.push(started.elapsed());
+        // Not in step with anybody who looks now and then.
+        tokio::time::sleep(Duration::from_micros(number as u64 * 7_919 % 23_000)).await;
+    }
+    delays.sort_unstable();
+    assert!(delays[20] < Duration::from_millis(20), "{delays:?}");
+}
+
+#[tokio::test]
+async fn where_no_connection_can_listen_readers_are_woken_all_the_same() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let writing = schema.open().await;
+    append(&writing, "a").await;
+    let (client, reader) = (schema.client().await, format!("{}_reader", schema.name));
+    let role = format!(
+        "CREATE ROLE {reader} LOGIN CONNECTION LIMIT 1; GRANT USAGE ON SCHEMA {0} TO {reader};
+         GRANT SELECT ON ALL TABLES IN SCHEMA {0} TO {reader}; GRANT SELECT ON ALL SEQUENCES IN SCHEMA {0} TO {reader}",
+        schema.name
+    );
+    run(&client, &role).await;
+    let options = PostgresOptions::from_url(&schema.url_as(&reader)).unwrap();
+    let options = options.schema(&schema.name).connections(1);
+    let reading = Store::new(options.open().await.unwrap());
+    let mut follower = Follower::new(&reading);
+    for events in 1..=10 {
+        follower.sees(events).await;
+        append(&writing, "a").await;
+    }
+    let follows = tokio::spawn(async move { follower.sees(11).await });
+    soon("the last one is seen", follows).await.unwrap();
+    soon("a store that cannot listen is closed", reading.close())
+        .await
+        .unwrap();
+    nobody_listens(&client).await;
+    run(
+        &client,
+        &format!("DROP OWNED BY {reader}; DROP ROLE {reader}"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_connection_that_listens_ends_with_the_last_watch_and_with_the_store() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    let client = schema.client().await;
+    for _ in 0..2 {
+        let (one, two) = (store.watch(), store.watch());
+        nobody_listens(&client).await;
+        let follows = [one, two].map(|mut watch| {
+            tokio::spawn(async move {
+                loop {
+                    watch.changed().await;
+                }
+            })
+        });
+        listener(&client, None).await;
+        for follows in &follows {
+            follows.abort();
+        }
+        nobody_listens(&client).await;
+    }
+    let mut watch = store.watch();
+    let reading = store.clone();
+    let follows = tokio::spawn(async move {
+        while reading.head().await.is_ok() {
+            watch.changed().await;
+        }
+    });
+    listener(&client, None).await;
+    soon("the store is closed", store.close()).await.unwrap();
+    soon("who waits is woken", follows).await.unwrap();
+    nobody_listens(&client).await;
+}
