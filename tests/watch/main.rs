@@ -9,6 +9,7 @@ mod server;
 mod sqlite;
 
 use std::future::Future;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use recount::log::{Expected, NewEvent, Position, Query, StreamId};
@@ -113,4 +114,18 @@ async fn delays(store: &Store, url: &str, appends: usize) -> Vec<u64> {
         at(100)
     );
     delays
+}
+
+/// Whether a wait ends without waiting.
+async fn is_woken(watch: &mut Watch) -> bool {
+    let mut changed = std::pin::pin!(watch.changed());
+    std::future::poll_fn(|context| Poll::Ready(changed.as_mut().poll(context).is_ready())).await
+}
+
+/// An append of this process has woken it when it returns: nobody has to look, and no notification has to come back.
+/// The store is a new one, of which nobody has waited for anything, so that nobody listens.
+async fn wakes_at_once(store: &Store) {
+    let mut watch = store.watch();
+    append(store, "a").await;
+    assert!(is_woken(&mut watch).await);
 }

@@ -9,7 +9,7 @@ use recount::store::postgres::PostgresOptions;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use crate::server::Schema;
-use crate::{Follower, append, delays, soon};
+use crate::{Follower, append, delays, soon, wakes_at_once};
 
 /// By hand, as another program would: an event of a stream of its own, whose kind is there already.
 const BY_HAND: &str = "WITH stream AS (
@@ -288,4 +288,31 @@ async fn the_connection_that_listens_ends_with_the_last_watch_and_with_the_store
     soon("the store is closed", store.close()).await.unwrap();
     soon("who waits is woken", follows).await.unwrap();
     nobody_listens(&client).await;
+}
+
+#[tokio::test]
+async fn an_append_of_this_process_has_woken_when_it_returns() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    wakes_at_once(&schema.open().await).await;
+}
+
+#[tokio::test]
+async fn while_notifications_arrive_nobody_looks_for_longer_and_longer() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    append(&store, "a").await;
+    let (mut watch, mut woken) = (store.watch(), 0);
+    // After 25, 50, 100, 200, 400 and 800 milliseconds; and for the connection that begins to listen.
+    let idle = async {
+        loop {
+            watch.changed().await;
+            woken += 1;
+        }
+    };
+    let _: Result<(), _> = tokio::time::timeout(Duration::from_secs(2), idle).await;
+    assert!((4..=12).contains(&woken), "{woken}");
 }

@@ -6,7 +6,7 @@ use recount::prelude::*;
 use recount::store::sqlite::{SqliteBackend, SqliteOptions};
 use recount::store::{Backend, Checkpoint, ProjectionKey};
 
-use crate::{Follower, append, delays, soon};
+use crate::{Follower, append, delays, soon, wakes_at_once};
 
 /// A folder, and the path of a file in it that is not there yet.
 fn file() -> (tempfile::TempDir, PathBuf) {
@@ -132,4 +132,10 @@ async fn a_store_that_may_only_be_read_is_woken_too() {
     follower.sees(1).await;
     append(&writing, "a").await;
     follower.sees(2).await;
+}
+
+#[tokio::test]
+async fn an_append_of_this_process_has_woken_when_it_returns() {
+    let (_folder, path) = file();
+    wakes_at_once(&store(&path).await).await;
 }
