@@ -6,7 +6,7 @@ use recount::prelude::*;
 use recount::store::sqlite::{SqliteBackend, SqliteOptions};
 use recount::store::{Backend, Checkpoint, ProjectionKey};
 
-use crate::{Follower, append, delays, soon, wakes_at_once};
+use crate::{Follower, PATIENCE, append, delays, soon, wakes_at_once};
 
 /// A folder, and the path of a file in it that is not there yet.
 fn file() -> (tempfile::TempDir, PathBuf) {
@@ -46,7 +46,7 @@ async fn each_append_wakes_once_and_what_is_no_append_wakes_nobody() {
         name: "accounts",
         fingerprint: 7,
     };
-    for (events, (writer, backend)) in (2..).zip([(&writing, &two), (&reading, &one)]) {
+    for (events, (writer, backend)) in (2..).zip([(&reading, &one), (&writing, &two)]) {
         let follows = async {
             follower.sees(events).await;
         };
@@ -73,53 +73,61 @@ async fn each_append_wakes_once_and_what_is_no_append_wakes_nobody() {
 
 #[test]
 fn a_runtime_without_a_timer_is_enough() {
-    let (_folder, path) = file();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let (reading, writing) = (store(&path).await, store(&path).await);
-        let mut watch = reading.watch();
-        for number in 1..=5 {
-            append(&writing, "a").await;
-            while reading.head().await.unwrap() < Position(number) {
+    let (done, ended) = std::sync::mpsc::channel();
+    // A thread of its own, since there is no timer to say that it hangs.
+    std::thread::spawn(move || {
+        let (_folder, path) = file();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (reading, writing) = (store(&path).await, store(&path).await);
+            let mut watch = reading.watch();
+            for number in 1..=5 {
+                append(&writing, "a").await;
+                while reading.head().await.unwrap() < Position(number) {
+                    watch.changed().await;
+                }
                 watch.changed().await;
             }
+            reading.close().await.unwrap();
+            // Now it is polled, also without a timer.
             watch.changed().await;
-        }
-        reading.close().await.unwrap();
-        // Now it is polled, also without a timer.
-        watch.changed().await;
-        watch.changed().await;
+            watch.changed().await;
+        });
+        done.send(()).unwrap();
     });
+    ended.recv_timeout(PATIENCE).expect("it is woken");
 }
 
 #[tokio::test]
 async fn a_closed_store_leaves_no_connection_of_its_watches_behind() {
-    let (folder, path) = file();
-    let store = store(&path).await;
-    let mut follower = Follower::new(&store);
-    append(&store, "a").await;
-    follower.sees(1).await;
-    let waiting = tokio::spawn({
-        let (store, mut watch) = (store.clone(), store.watch());
-        async move {
-            while store.head().await.is_ok() {
-                watch.changed().await;
+    for _ in 0..20 {
+        let (folder, path) = file();
+        let store = store(&path).await;
+        let mut follower = Follower::new(&store);
+        append(&store, "a").await;
+        follower.sees(1).await;
+        let waiting = tokio::spawn({
+            let (store, mut watch) = (store.clone(), store.watch());
+            async move {
+                while store.head().await.is_ok() {
+                    watch.changed().await;
+                }
             }
-        }
-    });
-    // So that it waits, and a thread looks at the file.
-    tokio::task::yield_now().await;
-    soon("the store is closed", store.close()).await.unwrap();
-    soon("who waits ends", waiting).await.unwrap();
-    // The last connection that is closed takes the write-ahead log with it.
-    let mut names: Vec<_> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["log.db", "log.db-turn"]);
+        });
+        // So that it waits, and a thread looks at the file.
+        tokio::task::yield_now().await;
+        soon("the store is closed", store.close()).await.unwrap();
+        soon("who waits ends", waiting).await.unwrap();
+        // The last connection that is closed takes the write-ahead log with it.
+        let mut names: Vec<_> = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["log.db", "log.db-turn"]);
+    }
 }
 
 #[tokio::test]

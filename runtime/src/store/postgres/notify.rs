@@ -294,7 +294,7 @@ struct Teller {
 impl Teller {
     async fn run(mut self) {
         loop {
-            if let Err(cause) = self.others.notify().await {
+            if let Err(cause) = if true { Ok(()) } else { self.others.notify().await } {
                 tracing::debug!(url = self.others.url, %cause, "others find out later that something was appended");
             }
             sleep(GAP).await;
