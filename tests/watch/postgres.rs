@@ -12,13 +12,11 @@ use crate::server::Schema;
 use crate::{Follower, append, delays, soon, wakes_at_once};
 
 /// By hand, as another program would: an event of a stream of its own, whose kind is there already.
-const BY_HAND: &str = "WITH stream AS (
-        INSERT INTO streams (tenant, category, id, version)
-        VALUES (0, 'account', 'by hand ' || gen_random_uuid(), 1) RETURNING stream, id
-    )
-    INSERT INTO events (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
-    SELECT stream, 1, 0, (SELECT kind FROM kinds WHERE name = 'Counted'), 0, 0, gen_random_uuid(), gen_random_uuid(), id, '1'
-    FROM stream";
+const BY_HAND: &str = "INSERT INTO events
+        (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
+    SELECT stream('account', id), 1, 0, (SELECT kind FROM kinds WHERE name = 'Counted'), 0, 0, gen_random_uuid(),
+           gen_random_uuid(), id, '1'
+    FROM (SELECT 'by hand ' || gen_random_uuid() AS id) AS new";
 
 async fn run(client: &Client, sql: &str) {
     client.batch_execute(sql).await.unwrap();

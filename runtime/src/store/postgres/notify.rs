@@ -19,7 +19,7 @@ use futures_util::{TryStreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Config, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::append::Outcome;
@@ -54,6 +54,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long that one may take.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// How long closing a store waits for each of the tasks.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// The other processes that use the log.
 #[derive(Debug)]
 pub(super) struct Others {
@@ -86,12 +89,33 @@ enum Telling {
     Again,
 }
 
-/// Whether a reader may find something after this that it did not find before. An append that failed may have been waited for.
-pub(super) fn may_have_changed(outcome: &Outcome) -> bool {
-    match outcome {
-        Ok(appended) => !appended.repeated,
-        Err(AppendError::Conflict { .. } | AppendError::Duplicate { .. }) => false,
-        Err(_) => true,
+/// Appends under way. When this ends, readers are woken unless it is known that they find nothing new: an append that failed may
+/// have held them back, and one whose caller does not wait any longer may be done.
+pub(super) struct Written<'a> {
+    wakes: &'a Wakes,
+    may_be_new: bool,
+}
+
+impl<'a> Written<'a> {
+    pub(super) fn to_be(wakes: &'a Wakes) -> Self {
+        let may_be_new = true;
+        Self { wakes, may_be_new }
+    }
+
+    pub(super) fn came_to(mut self, outcomes: &[Outcome]) {
+        self.may_be_new = outcomes.iter().any(|outcome| match outcome {
+            Ok(appended) => !appended.repeated,
+            Err(AppendError::Conflict { .. } | AppendError::Duplicate { .. }) => false,
+            Err(_) => true,
+        });
+    }
+}
+
+impl Drop for Written<'_> {
+    fn drop(&mut self) {
+        if self.may_be_new {
+            self.wakes.wake();
+        }
     }
 }
 
@@ -122,15 +146,15 @@ impl Others {
         self.telling.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until all that was appended here is told.
+    /// Waits until all that was appended here is told, but not for long: who was not told finds out later.
     pub(super) async fn told(&self) {
-        self.tellers.idle().await;
+        let _ = timeout(CLOSING, self.tellers.idle()).await;
     }
 
-    /// Waits until the connection that listens is closed, after the store was. A runtime that stands still cannot close it.
+    /// Waits until the connection that listens is closed, after the store was; but not for long, since a runtime that stands still
+    /// closes nothing.
     pub(super) async fn ended(&self) {
-        // Whether it ended in time changes nothing.
-        let _ = timeout(Duration::from_secs(1), self.listeners.idle()).await;
+        let _ = timeout(CLOSING, self.listeners.idle()).await;
     }
 
     async fn notify(&self) -> Result<(), Cause> {
@@ -161,9 +185,15 @@ impl Others {
         let (client, mut connection) = self.config.connect(NoTls).await?;
         let mut messages = pin!(stream::poll_fn(|context| connection.poll_message(context)));
         let ask = async {
-            let row = client.query_one(&self.channel, &[]).await?;
-            let channel: String = row.try_get(0)?;
-            client.batch_execute(&format!("LISTEN {channel}")).await
+            // Without a prepared statement, which not every pooler knows.
+            for message in client.simple_query(&self.channel).await? {
+                if let SimpleQueryMessage::Row(row) = message
+                    && let Some(channel) = row.get(0)
+                {
+                    client.batch_execute(&format!("LISTEN {channel}")).await?;
+                }
+            }
+            Ok::<_, tokio_postgres::Error>(())
         };
         let hear = async {
             loop {
@@ -294,7 +324,7 @@ struct Teller {
 impl Teller {
     async fn run(mut self) {
         loop {
-            if let Err(cause) = if true { Ok(()) } else { self.others.notify().await } {
+            if let Err(cause) = self.others.notify().await {
                 tracing::debug!(url = self.others.url, %cause, "others find out later that something was appended");
             }
             sleep(GAP).await;

@@ -11,10 +11,9 @@ use tokio_postgres::{Config, NoTls};
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
-use super::read::Readers;
+use super::server::Server;
 use super::sql::Sql;
-use super::writer::Writer;
-use super::{Inner, PostgresBackend, schema};
+use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
 use crate::store::{BackendError, ConnectError, Wakes};
 
@@ -201,26 +200,16 @@ impl PostgresOptions {
         })
         .await?;
         drop(connection);
-        let sql = Arc::new(Sql::new(&self.schema));
         let others = Others::new(url.clone(), self.driver(), pool.clone(), &self.schema);
         let others = Arc::new(others);
-        let wakes = Wakes::with(Some(Arc::clone(&others) as _));
-        let writer = Writer::new(
-            url.clone(),
-            pool.clone(),
-            Arc::clone(&sql),
-            Names::default(),
-            wakes.clone(),
-        );
-        Ok(PostgresBackend(Arc::new(Inner {
-            readers: Readers::new(url.clone(), pool.clone(), Arc::clone(&sql)),
-            writer: Arc::new(writer),
+        Ok(PostgresBackend::new(Server {
             url,
             pool,
-            sql,
+            wakes: Wakes::with(Some(Arc::clone(&others) as _)),
             others,
-            wakes,
-        })))
+            sql: Sql::new(&self.schema),
+            names: Names::default(),
+        }))
     }
 
     /// What each connection is opened with.
