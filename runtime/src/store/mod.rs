@@ -291,8 +291,8 @@ impl Store {
     /// Make it before the first read; [`Watch`] shows how to go on. Watching costs next to nothing while nothing happens:
     /// - `memory:`: nothing but the appends wake.
     /// - `sqlite:`: a thread looks every few milliseconds while somebody waits whether another process wrote to the file.
-    /// - `postgres:`: a connection of its own listens for notifications, and reads are woken once a second all the same, since
-    ///   notifications can be lost.
+    /// - `postgres:`: a connection of its own listens for notifications, in the tokio runtime of who waits first; and everybody is
+    ///   woken once a second all the same, since notifications can be lost.
     ///
     /// # Tenants
     /// A handle that is bound to a tenant is woken by the appends of all tenants. That tells nothing of what they are, but that

@@ -16,10 +16,11 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use futures_util::future::{Either, join, select};
 use futures_util::{TryStreamExt as _, stream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::append::Outcome;
@@ -182,7 +183,21 @@ impl Others {
         wakes: &Wakes,
         pause: &mut Duration,
     ) -> Result<(), tokio_postgres::Error> {
-        let (client, mut connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = self.config.connect(NoTls).await?;
+        self.hear_on(client, connection, wakes, pause).await
+    }
+
+    async fn hear_on<S, T>(
+        self: &Arc<Self>,
+        client: Client,
+        mut connection: Connection<S, T>,
+        wakes: &Wakes,
+        pause: &mut Duration,
+    ) -> Result<(), tokio_postgres::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut messages = pin!(stream::poll_fn(|context| connection.poll_message(context)));
         let ask = async {
             // Without a prepared statement, which not every pooler knows.
