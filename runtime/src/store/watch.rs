@@ -25,11 +25,12 @@ use super::poller::{Every, Poller};
 /// # });
 ///
 /// let mut seen = Position::START;
-/// while seen == Position::START { // a real reader goes on for ever
+/// loop {
 ///     for event in store.read(Query::all().after(seen)).collect().await? {
 ///         seen = event.position;
 ///         println!("{} {}", event.position, event.name);
 ///     }
+///     # if seen > Position::START { break; }
 ///     watch.changed().await;
 /// }
 /// # Ok(()) }
