@@ -5,6 +5,7 @@ mod order;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;
+mod within;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};

@@ -1,5 +1,6 @@
 //! What a database must do to hold a log. One backend, one file or folder beside this one.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -177,7 +178,7 @@ pub enum CheckpointError {
 /// - A future that is dropped leaves what it was about done or not done, never a part of it.
 /// - No event appears at or below a position that a reader has seen.
 /// - Whoever waits for a change is woken after each append, within milliseconds where [`wakes`](Self::wakes) can do that.
-pub trait Backend: Send + Sync + fmt::Debug + 'static {
+pub trait Backend: Any + Send + Sync + fmt::Debug {
     /// The URL of the store, for messages; without a password.
     fn url(&self) -> &str;
 

@@ -8,10 +8,11 @@ use deadpool_postgres::{Client, Pool};
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
+use super::seen::Seen;
 use super::sql::Sql;
 use crate::store::Wakes;
 
-/// A log on a server: its address, its connections, its statements, and the numbers that stand for names in it.
+/// A log on a server: its address, its connections, its statements, and what is known of it without asking.
 pub(super) struct Server {
     pub(super) url: String,
     pub(super) pool: Pool,
@@ -19,6 +20,7 @@ pub(super) struct Server {
     pub(super) names: Names,
     pub(super) others: Arc<Others>,
     pub(super) wakes: Wakes,
+    pub(super) seen: Arc<Seen>,
 }
 
 /// Without names: a handle of one tenant that stands in a message must show nothing of another's.
