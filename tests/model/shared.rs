@@ -8,6 +8,7 @@ use recount::log::{
 };
 use recount::store::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+    Wakes,
 };
 
 #[derive(Debug, Clone)]
@@ -87,6 +88,10 @@ impl Backend for Shared {
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         self.0.save_checkpoint(tenant, projection, checkpoint)
+    }
+
+    fn wakes(&self) -> &Wakes {
+        self.0.wakes()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::SubsecRound;
 use recount::log::{
@@ -11,7 +12,7 @@ use recount::log::{
 };
 use recount::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, MemoryBackend, ProjectionKey,
-    StoreError, StoredSnapshot,
+    StoreError, StoredSnapshot, Wakes,
 };
 
 /// The promise that a store breaks, if any.
@@ -80,6 +81,10 @@ pub enum Fault {
     LooksForIdsInTheHandlesTenant,
     SnapshotsOfTenantsAreShared,
     CheckpointsOfTenantsAreShared,
+    NeverWakes,
+    WakesBeforeItWrites,
+    WakesWhoeverReads,
+    LeavesWhoWaitsWhenItCloses,
 }
 
 /// A store with a fault.
@@ -91,6 +96,8 @@ pub struct Broken {
     ids: Mutex<HashMap<EventId, (Arc<Batch>, Appended)>>,
     refused: Mutex<Vec<EventId>>,
     flag: AtomicBool,
+    /// Whom it wakes where it does so in a way of its own.
+    wakes: Wakes,
 }
 
 impl Broken {
@@ -101,6 +108,7 @@ impl Broken {
             ids: Mutex::default(),
             refused: Mutex::default(),
             flag: AtomicBool::new(false),
+            wakes: Wakes::new(),
         }
     }
 
@@ -257,6 +265,10 @@ impl Broken {
                     tokio::task::yield_now().await;
                 }
             }
+            Fault::WakesBeforeItWrites => {
+                self.wakes.wake();
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
             _ => {}
         }
         // Only a batch that is as it was given still knows through whose handle it came.
@@ -275,6 +287,7 @@ impl Broken {
     async fn answer(&self, given: &Batch, mut appended: Appended) -> Appended {
         let count = given.events().count() as u64;
         match self.fault {
+            Fault::WakesWhoeverReads | Fault::LeavesWhoWaitsWhenItCloses => self.wakes.wake(),
             Fault::PositionOfTheFirstEvent if count > 0 => appended.position.0 -= count - 1,
             Fault::TellsTheWholeLogsHead if count == 0 => {
                 appended.position = self.kept.head(None).await.unwrap();
@@ -472,6 +485,9 @@ impl Backend for Broken {
         page: &'a mut Page,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         Box::pin(async move {
+            if self.fault == Fault::WakesWhoeverReads {
+                self.wakes.wake();
+            }
             let head = self.kept.head(None).await?;
             let mut asked = self.query(query, head);
             let mut read = Page::new();
@@ -632,6 +648,16 @@ impl Backend for Broken {
                 outcome => outcome,
             }
         })
+    }
+
+    fn wakes(&self) -> &Wakes {
+        match self.fault {
+            Fault::NeverWakes
+            | Fault::WakesBeforeItWrites
+            | Fault::WakesWhoeverReads
+            | Fault::LeavesWhoWaitsWhenItCloses => &self.wakes,
+            _ => self.kept.wakes(),
+        }
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -291,6 +291,26 @@ const FAULTS: &[(Fault, &[&str])] = &[
         Fault::CheckpointsOfTenantsAreShared,
         &["checkpoints_of_tenants_stand_apart"],
     ),
+    (
+        Fault::NeverWakes,
+        &[
+            "whoever_waits_is_woken_by_an_append_through_any_handle",
+            "an_append_between_making_a_watch_and_waiting_wakes",
+            "a_wait_that_was_dropped_loses_no_wake_up",
+        ],
+    ),
+    (
+        Fault::WakesBeforeItWrites,
+        &["a_reader_that_is_woken_finds_what_it_was_woken_for"],
+    ),
+    (
+        Fault::WakesWhoeverReads,
+        &["who_watches_an_idle_store_sleeps"],
+    ),
+    (
+        Fault::LeavesWhoWaitsWhenItCloses,
+        &["closing_a_store_wakes_whoever_waits"],
+    ),
 ];
 
 /// An empty store with this fault.

@@ -45,6 +45,19 @@ impl Schema {
             .schema(&self.name)
     }
 
+    /// The URL of a store on the schema.
+    #[allow(dead_code, reason = "most tests open it here")]
+    pub fn url(&self) -> String {
+        let joint = if self.server.contains('?') { '&' } else { '?' };
+        format!("{}{joint}schema={}", self.server, self.name)
+    }
+
+    /// The URL of the server, for a connection that a test drives itself.
+    #[allow(dead_code, reason = "most tests ask for a client")]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
     /// The URL of another database of the server.
     #[allow(dead_code, reason = "not every test looks behind the store")]
     pub fn url_of(&self, database: &str) -> String {

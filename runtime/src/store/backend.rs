@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::Wakes;
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
@@ -176,6 +177,7 @@ pub enum CheckpointError {
 ///   and both orders agree.
 /// - A future that is dropped leaves what it was about done or not done, never a part of it.
 /// - No event appears at or below a position that a reader has seen.
+/// - Whoever waits for a change is woken after each append, within milliseconds where [`wakes`](Self::wakes) can do that.
 pub trait Backend: Any + Send + Sync + fmt::Debug {
     /// The URL of the store, for messages; without a password.
     fn url(&self) -> &str;
@@ -256,6 +258,15 @@ pub trait Backend: Any + Send + Sync + fmt::Debug {
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>>;
+
+    /// Whom the log wakes when something was appended: by this backend, and by any other on the same log.
+    ///
+    /// A backend that keeps a [`Wakes`] of its own calls [`wake`](Wakes::wake) after each append that wrote, once its events can
+    /// be read, and [`close`](Wakes::close) when it is closed. Not after snapshots and checkpoints, which who reads saves itself.
+    /// One that says nothing here wakes who waits every 50 milliseconds, whether there is something or not.
+    fn wakes(&self) -> &Wakes {
+        Wakes::by_polling_alone()
+    }
 
     /// Finishes what is under way and lets go of files and connections. Using the store afterwards is an error:
     /// [`AppendError::Unavailable`], [`ReadError::Unavailable`] or [`StoreError`], whatever source it has. Closing it again is

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::backend::Closed;
 use super::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
-    StoredSnapshot,
+    StoredSnapshot, Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Direction, EventId, Kind, NewEvent, Page, Position, Query,
@@ -28,6 +28,7 @@ const URL: &str = "memory:";
 pub struct MemoryBackend {
     /// `None` once it is closed.
     log: RwLock<Option<Log>>,
+    wakes: Wakes,
 }
 
 /// Without the log: a handle of one tenant that stands in a message must show nothing of another's.
@@ -41,6 +42,7 @@ impl Default for MemoryBackend {
     fn default() -> Self {
         Self {
             log: RwLock::new(Some(Log::default())),
+            wakes: Wakes::new(),
         }
     }
 }
@@ -411,6 +413,10 @@ impl Backend for MemoryBackend {
                     source: BackendError::new(closed),
                 })
             });
+        // What is not locked any more can be read.
+        if outcome.as_ref().is_ok_and(|appended| !appended.repeated) {
+            self.wakes.wake();
+        }
         ready(outcome)
     }
 
@@ -490,9 +496,15 @@ impl Backend for MemoryBackend {
         ready(outcome)
     }
 
+    fn wakes(&self) -> &Wakes {
+        &self.wakes
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         let mut log = self.log.write().unwrap_or_else(PoisonError::into_inner);
         *log = None;
+        drop(log);
+        self.wakes.close();
         ready(Ok(()))
     }
 }

@@ -5,11 +5,13 @@ mod connect;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod kinds;
 mod memory;
+mod poller;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod watch;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ pub use backend::{
 pub use connect::ConnectError;
 pub use memory::MemoryBackend;
 pub use reader::Reader;
+pub use watch::{Wakes, Watch};
 
 use crate::clock::{Clock, IdSource, Sources};
 use crate::log::{
@@ -281,6 +284,52 @@ impl Store {
     /// [`StoreError`] when the store cannot be read.
     pub async fn stats(&self) -> Result<Stats, StoreError> {
         self.backend.stats(self.tenant.as_ref()).await
+    }
+
+    /// Waits for appends: by this process and by any other, through whichever handle.
+    ///
+    /// Make it before the first read; [`Watch`] shows how to go on. Watching costs next to nothing while nothing happens:
+    /// - `memory:`: nothing but the appends wake.
+    /// - `sqlite:`: a thread looks every few milliseconds while somebody waits whether another process wrote to the file.
+    /// - `postgres:`: a connection of its own listens for notifications, in the tokio runtime of who waits first; and everybody is
+    ///   woken once a second all the same, since notifications can be lost.
+    ///
+    /// # Tenants
+    /// A handle that is bound to a tenant is woken by the appends of all tenants. That tells nothing of what they are, but that
+    /// there is one, and when. Do not pass wake-ups on to a tenant; pass on what is read after them.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use recount::log::{Expected, NewEvent, StreamId};
+    ///
+    /// let store = recount::Store::connect("memory:").await?;
+    /// let mut watch = store.watch();
+    /// store.append(&StreamId::new("note", "1")?, Expected::Any, [NewEvent::json("Noted", 1, &"hello")?]).await?;
+    /// watch.changed().await; // returns at once
+    /// # Ok(()) }
+    /// ```
+    pub fn watch(&self) -> Watch {
+        self.backend.wakes().watch()
+    }
+
+    /// Wakes all who [`watch`](Self::watch) this log, in this process and in others, as an append does.
+    ///
+    /// Appends through a store do this by themselves. It is for whoever writes to the log in another way, in a transaction of
+    /// their own for example: call it once that is committed. Without it others find out a second later.
+    ///
+    /// On PostgreSQL others are told by a task, so it must be called within a tokio runtime; elsewhere only this process is woken.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = recount::Store::connect("memory:").await?;
+    /// let mut watch = store.watch();
+    /// store.wake();
+    /// watch.changed().await;
+    /// # Ok(()) }
+    /// ```
+    pub fn wake(&self) {
+        self.backend.wakes().wake();
     }
 
     /// Deletes the snapshots of one category, or all that this handle can see; no result changes by it.

@@ -11,7 +11,7 @@ use crate::log::{
 };
 use crate::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
-    StoredSnapshot,
+    StoredSnapshot, Wakes,
 };
 
 /// What a store can be asked to do, and fail at.
@@ -580,6 +580,10 @@ impl Backend for Faulty {
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         Box::pin(self.run_save_checkpoint(tenant, projection, checkpoint))
+    }
+
+    fn wakes(&self) -> &Wakes {
+        self.inner.wakes()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

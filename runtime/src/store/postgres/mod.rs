@@ -41,6 +41,12 @@
 //! | `snapshots` | `stream`, `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
 //! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
 //!
+//! # Waking readers
+//! [`Store::watch`](crate::Store::watch) opens a connection besides the pool's, which listens on the channel `recount_` and the number
+//! of the log (see below), until nobody watches any more. After it appended, a process notifies that channel, every 5 milliseconds
+//! at most. Whoever inserts events by hand may do the same, after the commit: `NOTIFY recount_1234`. Where no notification arrives,
+//! as behind a pooler in transaction mode, readers look every 100 milliseconds.
+//!
 //! # The order
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
 //! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.
@@ -51,6 +57,7 @@ mod call;
 mod connection;
 mod error;
 mod names;
+mod notify;
 mod options;
 mod read;
 mod schema;
@@ -73,6 +80,7 @@ pub use self::within::{WithinError, within};
 use self::writer::Writer;
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+    Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
@@ -350,11 +358,18 @@ impl Backend for PostgresBackend {
         })
     }
 
+    fn wakes(&self) -> &Wakes {
+        &self.0.server.wakes
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
             inner.writer.close().await;
+            inner.server.others.told().await;
             inner.server.pool.close();
+            inner.server.wakes.close();
+            inner.server.others.ended().await;
             Ok(())
         })
     }

@@ -10,11 +10,12 @@ use tokio_postgres::{Config, NoTls};
 
 use super::error::Cause;
 use super::names::Names;
+use super::notify::Others;
 use super::server::Server;
 use super::sql::Sql;
 use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
-use crate::store::{BackendError, ConnectError};
+use crate::store::{BackendError, ConnectError, Wakes};
 
 /// What each connection is told. The log's statements rely on the isolation level; the planner is held to the indexes, since a
 /// plan that was made for an empty table would be kept while the table grows.
@@ -199,16 +200,21 @@ impl PostgresOptions {
         })
         .await?;
         drop(connection);
+        let others = Others::new(url.clone(), self.driver(), pool.clone(), &self.schema);
+        let others = Arc::new(others);
         Ok(PostgresBackend::new(Server {
             url,
             pool,
+            wakes: Wakes::with(Some(Arc::clone(&others) as _)),
+            others,
             sql: Sql::new(&self.schema),
             names: Names::default(),
             seen: Arc::default(),
         }))
     }
 
-    fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
+    /// What each connection is opened with.
+    fn driver(&self) -> Config {
         let mut config = self.config.clone();
         config.options(match config.get_options() {
             Some(own) => format!("{SETTINGS} {own}"),
@@ -220,10 +226,14 @@ impl PostgresOptions {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }
+        config
+    }
+
+    fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(config, NoTls, recycling);
+        let manager = Manager::from_config(self.driver(), NoTls, recycling);
         Pool::builder(manager).max_size(self.connections).build()
     }
 

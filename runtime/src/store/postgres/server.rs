@@ -7,8 +7,10 @@ use deadpool_postgres::{Client, Pool};
 
 use super::error::Cause;
 use super::names::Names;
+use super::notify::Others;
 use super::seen::Seen;
 use super::sql::Sql;
+use crate::store::Wakes;
 
 /// A log on a server: its address, its connections, its statements, and what is known of it without asking.
 pub(super) struct Server {
@@ -16,6 +18,8 @@ pub(super) struct Server {
     pub(super) pool: Pool,
     pub(super) sql: Sql,
     pub(super) names: Names,
+    pub(super) others: Arc<Others>,
+    pub(super) wakes: Wakes,
     pub(super) seen: Arc<Seen>,
 }
 

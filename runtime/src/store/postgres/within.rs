@@ -22,7 +22,7 @@ use crate::log::{
 };
 use crate::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, Store,
-    StoreError, StoredSnapshot,
+    StoreError, StoredSnapshot, Wakes,
 };
 
 /// Why a store cannot work inside of a transaction.
@@ -77,7 +77,7 @@ pub enum WithinError {
 ///   wait at the position before it.
 /// - A conflict or a known id leaves the transaction as it was. Any other error undoes it, as errors of the server do: roll it
 ///   back.
-/// - Whoever waits for events in other processes looks again after a while by itself.
+/// - Call [`Store::wake`] after the commit: whoever watches the log reads on at once then, and a second later without.
 /// - Snapshots are not taken.
 ///
 /// # Errors
@@ -104,6 +104,7 @@ pub enum WithinError {
 ///     })
 ///     .await??;
 ///     transaction.commit().await?;
+///     store.wake();
 ///     Ok(())
 /// }
 /// ```
@@ -317,6 +318,10 @@ impl Inside {
 impl Backend for Inside {
     fn url(&self) -> &str {
         &self.inner.server.url
+    }
+
+    fn wakes(&self) -> &Wakes {
+        &self.inner.server.wakes
     }
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use super::append::{Outcome, append};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
+use super::notify::Written;
 use super::server::Server;
 use crate::log::Batch;
 
@@ -194,6 +195,9 @@ impl Writer {
                 return batches.iter().map(told).collect();
             }
         };
-        append(batches, &Connection::of_pool(&lease), &self.server).await
+        let written = Written::to_be(&self.server.wakes);
+        let outcomes = append(batches, &Connection::of_pool(&lease), &self.server).await;
+        written.came_to(&outcomes);
+        outcomes
     }
 }

@@ -74,6 +74,7 @@ mod select;
 mod state;
 mod stats;
 mod turn;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -85,9 +86,11 @@ use rusqlite::{Connection, OpenFlags};
 use self::error::{Failure, FromFailure, unreadable};
 use self::reader::Readers;
 use self::state::{DeleteSnapshots, SaveCheckpoint, SaveSnapshot};
+use self::watch::Watched;
 use self::writer::{Work, Writing};
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
+    Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
@@ -123,6 +126,7 @@ struct Inner {
     readers: Readers,
     /// `None` for a file that is open for reading.
     writing: Option<Writing>,
+    watched: Watched,
 }
 
 /// The file, as it is opened again for each reader.
@@ -208,6 +212,8 @@ impl Inner {
 
     fn close(&self) -> Result<(), StoreError> {
         self.readers.close();
+        // Before the writer's connection, so that this is the last one, which takes the write-ahead log with it.
+        self.watched.close();
         self.writing.as_ref().map_or(Ok(()), |writing| {
             writing
                 .close()
@@ -334,6 +340,10 @@ impl Backend for SqliteBackend {
             fingerprint: projection.fingerprint,
             checkpoint,
         }))
+    }
+
+    fn wakes(&self) -> &Wakes {
+        &self.0.watched.wakes
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
 use super::reader::Readers;
 use super::turn::{self, Turnstile};
+use super::watch::Watched;
 use super::writer::{Writer, Writing};
 use super::{DatabaseFile, Inner, STATEMENTS, SqliteBackend, schema, waiting};
 use crate::store::{BackendError, ConnectError};
@@ -263,6 +264,7 @@ impl SqliteOptions {
             let _turn = turnstile.enter(turn::BUSY);
             schema::prepare(&mut connection, &shown, &url, read_only)?;
         }
+        let watched = Watched::new(file.clone());
         let readers = Readers::new(url.clone(), file, self.readers);
         let writing = if read_only {
             super::set_up_reader(&mut connection).map_err(refused)?;
@@ -271,7 +273,7 @@ impl SqliteOptions {
         } else {
             self.set_up_writer(&connection).map_err(refused)?;
             let limit = turn::be_patient(&mut connection).map_err(refused)?;
-            let writer = Writer::new(connection, limit, turnstile, url.clone());
+            let writer = Writer::new(connection, limit, turnstile, watched.clone(), url.clone());
             Some(Writing::start(writer).map_err(unavailable)?)
         };
         Ok(SqliteBackend(Arc::new(Inner {
@@ -279,6 +281,7 @@ impl SqliteOptions {
             path,
             readers,
             writing,
+            watched,
         })))
     }
 

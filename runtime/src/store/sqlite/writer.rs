@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::error::{Failure, FromFailure};
 use super::names::Names;
 use super::turn::{BUSY, Limit, SHORT, Turnstile};
+use super::watch::Watched;
 
 /// The most writes in one transaction.
 const GROUP: usize = 512;
@@ -63,6 +64,8 @@ pub(super) struct Transaction<'a> {
     head: Option<i64>,
     /// Whether the work under way wrote something.
     dirty: bool,
+    /// Whether any work of the transaction appended.
+    appended: bool,
 }
 
 impl Transaction<'_> {
@@ -98,6 +101,7 @@ impl Transaction<'_> {
 
     /// Says that the log's last position is now this one.
     pub(super) fn set_head(&mut self, head: i64) {
+        self.appended |= self.head != Some(head);
         self.head = Some(head);
     }
 }
@@ -157,7 +161,16 @@ pub(super) struct Writer {
     limit: Limit,
     names: Names,
     turnstile: Turnstile,
+    watched: Watched,
     url: String,
+}
+
+/// How far the works of a transaction came.
+enum Done {
+    /// All are done or refused; whether any appended, and the log's last position where that is known.
+    All { appended: bool, head: Option<i64> },
+    /// What a refused one wrote can only be undone by giving up the whole transaction.
+    MustGiveUp,
 }
 
 /// How a transaction of several works ended, when not in a commit.
@@ -175,6 +188,7 @@ impl Writer {
         connection: Connection,
         limit: Limit,
         turnstile: Turnstile,
+        watched: Watched,
         url: String,
     ) -> Self {
         Self {
@@ -182,6 +196,7 @@ impl Writer {
             limit,
             names: Names::default(),
             turnstile,
+            watched,
             url,
         }
     }
@@ -245,9 +260,9 @@ impl Writer {
             begun.map_err(|error| GaveUp::NotBegun(Failure::before_commit(error)))?;
         }
         let begun = self.names.refresh(&self.connection);
-        match begun.and_then(|()| self.run(jobs, savepoints)) {
-            Ok(true) => {}
-            Ok(false) => {
+        let (appended, head) = match begun.and_then(|()| self.run(jobs, savepoints)) {
+            Ok(Done::All { appended, head }) => (appended, head),
+            Ok(Done::MustGiveUp) => {
                 self.roll_back();
                 return if jobs.len() == 1 {
                     Ok(())
@@ -259,20 +274,25 @@ impl Writer {
                 self.roll_back();
                 return Err(GaveUp::Failed(Failure::before_commit(error)));
             }
-        }
+        };
         self.execute("COMMIT").map_err(|error| {
             self.roll_back();
             GaveUp::Failed(Failure::in_commit(error))
-        })
+        })?;
+        if appended {
+            self.watched.appended(head);
+        }
+        Ok(())
     }
 
-    /// Does the work; false when what a refused one wrote can only be undone by giving up the whole transaction.
-    fn run(&mut self, jobs: &mut [&mut dyn Job], savepoints: bool) -> rusqlite::Result<bool> {
+    /// Does the work.
+    fn run(&mut self, jobs: &mut [&mut dyn Job], savepoints: bool) -> rusqlite::Result<Done> {
         let mut transaction = Transaction {
             connection: &self.connection,
             names: &mut self.names,
             head: None,
             dirty: false,
+            appended: false,
         };
         let execute = |sql: &str| self.connection.prepare_cached(sql)?.execute([]);
         for job in jobs {
@@ -283,7 +303,7 @@ impl Writer {
             let refused = job.run(&mut transaction)?;
             if refused && transaction.dirty {
                 if !savepoints {
-                    return Ok(false);
+                    return Ok(Done::MustGiveUp);
                 }
                 execute("ROLLBACK TO work")?;
                 transaction.names.clear();
@@ -293,7 +313,10 @@ impl Writer {
                 execute("RELEASE work")?;
             }
         }
-        Ok(true)
+        Ok(Done::All {
+            appended: transaction.appended,
+            head: transaction.head,
+        })
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {

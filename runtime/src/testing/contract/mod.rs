@@ -22,6 +22,8 @@ pub mod snapshots;
 #[doc(hidden)]
 pub mod tenants;
 mod verdict;
+#[doc(hidden)]
+pub mod watch;
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -104,6 +106,7 @@ impl<T> Subject for (Store, T) {
 /// | `snapshots` | The newest one of the shape that was saved last is kept, byte by byte; deleting counts them, by category. |
 /// | `checkpoints` | Only who knows the last revision saves the next; releases of a projection stand side by side. |
 /// | `closing` | A closed store answers each call with an error. |
+/// | `watch` | Each append wakes whoever watches, through whichever handle, also one that came before the wait; who is woken finds what it was woken for, and closing wakes too. An idle store lets sleep. |
 /// | `tenants` | A tenant's handle reaches, counts, blocks and is told of nothing but its own: what it is answered is the same, byte by byte, whether another tenant has data or not. |
 /// | `for_a_tenant` | All of these groups but the last, on a tenant's handle beside another tenant with events under the same ids. |
 ///
@@ -152,7 +155,8 @@ groups! {
     reads __store_contract_reads,
     snapshots __store_contract_snapshots,
     checkpoints __store_contract_checkpoints,
-    closing __store_contract_closing
+    closing __store_contract_closing,
+    watch __store_contract_watch
 }
 
 /// One promise as a function: it panics when the store does not keep it.
