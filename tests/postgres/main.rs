@@ -1,10 +1,13 @@
 //! What is PostgreSQL's own: the order of the log while transactions are open, and what stands in the way of opening one.
 
 mod connect;
+mod mistakes;
 mod order;
+mod scene;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;
+mod steps;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};

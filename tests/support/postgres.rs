@@ -45,6 +45,12 @@ impl Schema {
             .schema(&self.name)
     }
 
+    /// The URL of a store on the schema.
+    #[allow(dead_code, reason = "some tests open it with options of their own")]
+    pub fn url(&self) -> String {
+        format!("{}?schema={}", self.server, self.name)
+    }
+
     /// The URL of another database of the server.
     #[allow(dead_code, reason = "not every test looks behind the store")]
     pub fn url_of(&self, database: &str) -> String {
