@@ -3,6 +3,7 @@
 mod connect;
 mod mistakes;
 mod order;
+mod restored;
 mod scene;
 #[path = "../support/postgres.rs"]
 mod server;

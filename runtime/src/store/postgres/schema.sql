@@ -115,8 +115,17 @@ BEGIN
     IF current_setting('recount_order.place', true) = mine THEN
         RETURN 0;
     END IF;
-    last := recount.last_drawn();
-    PERFORM pg_advisory_xact_lock_shared(recount.order_key(last));
+    -- Nobody looks between the two. Else who had seen positions that others drew in between would later find a lock below them, and
+    -- the end of the log would go back.
+    BEGIN
+        PERFORM pg_advisory_lock(recount.order_gate());
+        last := recount.last_drawn();
+        PERFORM pg_advisory_xact_lock_shared(recount.order_key(last));
+        PERFORM pg_advisory_unlock(recount.order_gate());
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+        PERFORM pg_advisory_unlock(recount.order_gate());
+        RAISE;
+    END;
     PERFORM set_config('recount_order.place', mine, true);
     RETURN last;
 END $$;
