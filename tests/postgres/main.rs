@@ -1,6 +1,7 @@
 //! What is PostgreSQL's own: the order of the log while transactions are open, and what stands in the way of opening one.
 
 mod connect;
+mod load;
 mod mistakes;
 mod order;
 mod restored;

@@ -19,7 +19,7 @@ fn server() -> String {
 }
 
 /// A connection that tells nobody when it breaks.
-async fn connect(server: &str) -> Result<Client, tokio_postgres::Error> {
+pub async fn connect(server: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(server, NoTls).await?;
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
@@ -43,6 +43,12 @@ impl Schema {
         PostgresOptions::from_url(&self.server)
             .unwrap()
             .schema(&self.name)
+    }
+
+    /// The URL of the database.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The URL of a store on the schema.
@@ -90,17 +96,22 @@ impl Drop for Schema {
              DROP SCHEMA IF EXISTS {0} CASCADE",
             self.name
         );
-        let server = self.server.clone();
-        // A test ends within its runtime, where nothing can be waited for.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async { connect(&server).await?.batch_execute(&sql).await })
-        });
-        if let Err(error) = dropped.join().unwrap() {
-            println!("the schema {} is left behind: {error}", self.name);
-        }
+        run_apart(&self.server, &sql);
     }
+}
+
+/// Runs statements from where nothing can be waited for, as at the end of a test within its runtime.
+pub fn run_apart(server: &str, sql: &str) {
+    let (server, sql) = (server.to_owned(), sql.to_owned());
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let done = runtime.block_on(async { connect(&server).await?.batch_execute(&sql).await });
+        if let Err(error) = done {
+            println!("left behind, since {sql} failed: {error}");
+        }
+    });
+    done.join().unwrap();
 }
