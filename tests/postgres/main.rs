@@ -1,5 +1,8 @@
 //! What is PostgreSQL's own: the order of the log while transactions are open, and what stands in the way of opening one.
 
+#[path = "../support/cluster.rs"]
+mod cluster;
+mod clusters;
 mod connect;
 mod load;
 mod mistakes;
