@@ -7,6 +7,7 @@ mod connect;
 mod load;
 mod mistakes;
 mod order;
+mod restarts;
 mod restored;
 mod scene;
 #[path = "../support/postgres.rs"]

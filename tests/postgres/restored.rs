@@ -13,7 +13,7 @@ pub struct AccountId(String);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 pub struct Counted {
-    by: u64,
+    pub by: u64,
 }
 
 #[derive(Debug, Clone, Default, Aggregate)]
@@ -31,7 +31,7 @@ impl Account {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Sum {
-    sum: u64,
+    pub sum: u64,
 }
 
 #[projection(name = "sum", of(Account))]

@@ -24,11 +24,17 @@ pub const BY_HAND: &str = "WITH stream AS (
 /// A log that knows the kind of the events that are inserted by hand, and has no event.
 pub async fn empty() -> Option<(Store, Client, Schema)> {
     let schema = Schema::new().await?;
+    let (store, client) = found(&schema).await;
+    Some((store, client, schema))
+}
+
+/// The same in a schema that is there already, or on another server.
+pub async fn found(schema: &Schema) -> (Store, Client) {
     let store = schema.open().await;
     let client = schema.client().await;
     let kind = "INSERT INTO kinds (tenant, category, name, schema_version) VALUES (0, 'account', 'ByHand', 1)";
     client.batch_execute(kind).await.unwrap();
-    Some((store, client, schema))
+    (store, client)
 }
 
 pub async fn run(client: &Client, sql: &str) {

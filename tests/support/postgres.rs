@@ -34,8 +34,14 @@ impl Schema {
             assert!(std::env::var_os("CI").is_none(), "a server is needed here");
             return None;
         }
+        Some(Self::on(server))
+    }
+
+    /// A name for a schema on another server.
+    #[allow(dead_code, reason = "some tests have no server of their own")]
+    pub fn on(server: String) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
-        Some(Self { server, name })
+        Self { server, name }
     }
 
     #[allow(dead_code, reason = "some tests need no other options")]

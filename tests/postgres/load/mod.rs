@@ -10,7 +10,7 @@
 //! | `RECOUNT_ORDER_SECONDS` | how long they write | 20 |
 //! | `RECOUNT_ORDER_SEED` | repeats the choices of a run that failed, as far as its timing allows | another each time |
 //!
-//! On a server that allows prepared transactions some of the writers use them.
+//! Half as long again they write to a server of their own, on which some of the transactions are prepared.
 
 mod child;
 #[path = "../../durability/dice.rs"]
@@ -32,6 +32,7 @@ use uuid::Uuid;
 use self::child::{Job, Process, Task};
 use self::dice::Dice;
 use self::oracle::{Seen, Verdict, judge};
+use crate::cluster::Cluster;
 use crate::scene::{one, run};
 use crate::server::Schema;
 use crate::{event, stream};
@@ -76,10 +77,20 @@ impl Writers {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_many_processes_write_is_read_once_and_in_order_by_every_reader() {
-    let Some(schema) = Schema::new().await else {
-        return;
-    };
-    let seconds = setting("RECOUNT_ORDER_SECONDS").unwrap_or(20);
+    if let Some(schema) = Schema::new().await {
+        load(schema, setting("RECOUNT_ORDER_SECONDS").unwrap_or(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_is_where_some_transactions_are_prepared() {
+    if let Some(cluster) = Cluster::new(&["max_prepared_transactions = 20"]) {
+        let seconds = setting("RECOUNT_ORDER_SECONDS").unwrap_or(20) / 2;
+        load(Schema::on(cluster.url()), seconds).await;
+    }
+}
+
+async fn load(schema: Schema, seconds: u64) {
     let seed = setting("RECOUNT_ORDER_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
     println!("RECOUNT_ORDER_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
