@@ -258,7 +258,7 @@ pub fn explained<T>(checked: Result<T, Fault>) -> T {
     checked.unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-fn is_acknowledgement(report: &Report) -> bool {
+pub fn is_acknowledgement(report: &Report) -> bool {
     matches!(
         report,
         Report::Answered {

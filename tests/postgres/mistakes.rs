@@ -130,8 +130,8 @@ impl Scene {
             self.control.go_on_from(place).await;
             let mut seen = first.await.unwrap();
             run(&self.three, "COMMIT").await;
-            let last = seen.last().copied().unwrap_or(start);
-            seen.extend(reader.page(&self.one, last).await.unwrap());
+            let from = seen.last().copied().unwrap_or(start);
+            seen.extend(reader.page(&self.one, from).await.unwrap());
             let all = format!("SELECT position FROM events WHERE position > {start} ORDER BY 1");
             let all = positions(&self.one, &all).await;
             assert_eq!(all.len(), if open { 4 } else { 3 });

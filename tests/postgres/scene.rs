@@ -1,6 +1,7 @@
 //! What scripted schedules are made of: a log, events inserted by hand, and functions of the log that stop where a schedule wants
 //! them to.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use recount::Store;
@@ -171,7 +172,7 @@ impl Control {
             paused.push_str(line);
             paused.push('\n');
             if in_body && (line.ends_with(';') || place == first) {
-                paused += &format!("PERFORM {schema}.pause({place});\n");
+                writeln!(paused, "PERFORM {schema}.pause({place});").unwrap();
                 place += 1;
             }
         }

@@ -101,7 +101,8 @@ async fn load(schema: Schema, seconds: u64) {
         first.await.unwrap();
     }
     let client = schema.client().await;
-    let end = Instant::now() + Duration::from_secs(seconds);
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs(seconds);
     let job = |number, task| Job {
         url: schema.url(),
         server: schema.server().to_owned(),
@@ -123,22 +124,22 @@ async fn load(schema: Schema, seconds: u64) {
         tokio::spawn(naive(schema.client().await, Arc::clone(&written))),
     ];
     let mut writers = [100, 200].map(|number| Writers::start(job(number, Task::Write)));
-    let stopped = Arc::new(AtomicUsize::new(0));
+    let ended = Arc::new(AtomicUsize::new(0));
     let disturbing = tokio::spawn(disturb(
         schema.client().await,
         schema.name.clone(),
         end,
-        Arc::clone(&stopped),
+        Arc::clone(&ended),
     ));
     let elsewhere = Elsewhere::new(&schema, &client).await;
     let idle = tokio::spawn(idle(schema.client().await, end));
     let mut dice = Dice::new(seed);
     let rounds = u32::try_from(seconds / 4).unwrap().max(2);
-    for round in (1..rounds).rev() {
-        let left = Duration::from_secs(seconds) / rounds * round;
-        tokio::time::sleep_until((end - left).into()).await;
+    for round in 1..rounds {
+        let now = begun + Duration::from_secs(seconds) / rounds * round;
+        tokio::time::sleep_until(now.into()).await;
         let one = usize::try_from(dice.below(2)).unwrap();
-        writers[one].kill(left);
+        writers[one].kill(end.saturating_duration_since(now));
     }
     let mut killed = 0;
     for writer in writers {
@@ -159,31 +160,30 @@ async fn load(schema: Schema, seconds: u64) {
     drop(elsewhere);
 
     let log = oracle::log(&client).await;
+    let ended = ended.load(Ordering::SeqCst);
     println!(
-        "{} events, {killed} processes killed, {} backends ended; {late:?} until all writers had ended, {:?} until readers had",
+        "{} events, {killed} processes killed, {ended} backends ended; {late:?} until all writers had ended, {:?} until readers had",
         log.len(),
-        stopped.load(Ordering::SeqCst),
         end.elapsed()
     );
     oracle::versions_agree_with_positions(&log);
     let told = oracle::told(folder.path());
     println!("{told}");
     told.agrees_with(&log);
-    let mut seen = oracle::seen(folder.path());
-    assert_eq!(seen.len(), 4);
+    let prepares = one::<String>(&client, "SHOW max_prepared_transactions").await != "0";
+    assert_eq!(told.prepared() > 0, prepares);
+    let mut readers = oracle::seen(folder.path());
+    assert_eq!(readers.len(), 4);
     let [watched, naive] = others;
-    seen.push((
-        "who watches transactions".to_owned(),
-        watched.await.unwrap(),
-    ));
-    for (name, seen) in seen {
-        let verdict = judge(&log, &seen);
-        assert_eq!(verdict, Verdict::default(), "{name}");
+    let watched = watched.await.unwrap();
+    readers.push(("who watches transactions".to_owned(), watched));
+    for (name, reader) in readers {
+        assert_eq!(judge(&log, &reader), Verdict::default(), "{name}");
     }
     let naive = judge(&log, &naive.await.unwrap());
     println!("who takes all that it finds: {naive:?}");
     assert!(naive.lost > 0, "the load was none");
-    assert!(killed > 0 && stopped.load(Ordering::SeqCst) > 0);
+    assert!(killed > 0 && ended > 0);
 }
 
 /// Reads whatever is behind the last position.
@@ -207,13 +207,13 @@ async fn naive(client: Client, written: Arc<AtomicBool>) -> Vec<Seen> {
 }
 
 /// Ends connections of writers and readers while they work.
-async fn disturb(client: Client, name: String, end: Instant, stopped: Arc<AtomicUsize>) {
+async fn disturb(client: Client, name: String, end: Instant, ended: Arc<AtomicUsize>) {
     let one = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE application_name LIKE $1 || '%' AND pid <> pg_backend_pid() AND state <> 'idle' ORDER BY random() LIMIT 1";
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(250)).await;
-        let ended = client.query(one, &[&name]).await.unwrap();
-        stopped.fetch_add(ended.len(), Ordering::SeqCst);
+        let rows = client.query(one, &[&name]).await.unwrap();
+        ended.fetch_add(rows.len(), Ordering::SeqCst);
     }
 }
 

@@ -116,9 +116,15 @@ pub fn judge(log: &[Seen], seen: &[Seen]) -> Verdict {
 pub struct Told {
     committed: Vec<Uuid>,
     undone: Vec<Uuid>,
+    /// Events of transactions that were prepared, one of each.
+    prepared: Vec<Uuid>,
 }
 
 impl Told {
+    pub fn prepared(&self) -> usize {
+        self.prepared.len()
+    }
+
     /// What was acknowledged is there, and what was undone is not.
     pub fn agrees_with(&self, log: &[Seen]) {
         let there = super::ids(log);
@@ -138,7 +144,11 @@ impl Told {
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (committed, undone) = (self.committed.len(), self.undone.len());
-        write!(f, "{committed} events acknowledged, {undone} undone")
+        let prepared = self.prepared.len();
+        write!(
+            f,
+            "{committed} events acknowledged, {undone} undone, {prepared} transactions prepared"
+        )
     }
 }
 
@@ -165,6 +175,7 @@ pub fn told(folder: &Path) -> Told {
             match what {
                 "committed" => told.committed.push(id),
                 "undone" => told.undone.push(id),
+                "prepared" => told.prepared.push(id),
                 other => panic!("{other}"),
             }
         }

@@ -24,9 +24,11 @@ impl Report {
     }
 
     fn tell(&self, what: &str, ids: &[Uuid]) {
-        let lines: String = ids.iter().map(|id| format!("{what} {id}\n")).collect();
-        let mut file = self.0.lock().unwrap();
-        file.write_all(lines.as_bytes()).unwrap();
+        let mut lines = Vec::new();
+        for id in ids {
+            writeln!(lines, "{what} {id}").unwrap();
+        }
+        self.0.lock().unwrap().write_all(&lines).unwrap();
     }
 }
 
@@ -137,6 +139,7 @@ impl ByHand {
             client
                 .batch_execute(&format!("PREPARE TRANSACTION '{name}'"))
                 .await?;
+            self.report.tell("prepared", &kept[..1]);
             pause(&mut self.dice).await;
             let end = *self.dice.pick(&["COMMIT", "COMMIT", "ROLLBACK"]);
             client
