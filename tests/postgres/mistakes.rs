@@ -2,7 +2,7 @@
 //!
 //! What only happens now and then, however it is scheduled, is shown under load: `load`.
 
-use recount::log::{AppendError, Expected};
+use recount::log::{AppendError, Expected, Query};
 use tokio_postgres::Client;
 
 use crate::scene::{BY_HAND, Control, append, empty, insert, one, positions, run};
@@ -238,34 +238,33 @@ async fn rows_do_not_overtake_the_frontier_on_a_new_connection() {
     let Some(scene) = Scene::new().await else {
         return;
     };
-    // Each store has a connection of its own, on which no statement is prepared.
     for place in 1..=scene.places {
+        // A store that knows all kinds, so that its first page on a connection counts, and has one connection that is used.
         let store = scene.schema.open().await;
         let start = store.head().await.unwrap();
+        store.read(Query::all()).collect().await.unwrap();
         run(&scene.one, "BEGIN").await;
         let first = insert(&scene.one).await;
         let second = insert(&scene.two).await;
         scene.control.stop_at(place).await;
-        let page = tokio::spawn(async move {
-            let mut reader = store.read(recount::log::Query::all().after(start));
-            let page = reader.next_page().await.unwrap();
-            page.map(|page| {
-                page.iter()
-                    .map(|event| event.position().0.cast_signed())
-                    .collect::<Vec<_>>()
+        // The first page keeps that connection, the second comes by a new one, on which no statement is prepared.
+        let pages = [(); 2].map(|()| {
+            let mut reader = store.read(Query::all().after(start));
+            tokio::spawn(async move {
+                let page = reader.next_page().await.unwrap()?;
+                let positions = page.iter().map(|event| event.position().0.cast_signed());
+                Some(positions.collect::<Vec<_>>())
             })
         });
-        scene.control.comes_to(place, &page).await;
+        scene.control.stand_at(place, pages.len()).await;
         run(&scene.one, "COMMIT").await;
         scene.control.go_on_from(place).await;
-        // The frontier may have been below both, but whoever sees the second sees the first.
-        if let Some(page) = page.await.unwrap() {
-            assert_eq!(page, [first, second], "stopped at {place}");
-        } else {
-            assert!(
-                place > 1,
-                "the append had ended before the frontier was looked for"
-            );
+        for page in pages {
+            // The frontier may have been below both, but whoever sees the second sees the first.
+            match page.await.unwrap() {
+                Some(page) => assert_eq!(page, [first, second], "stopped at {place}"),
+                None => assert!(place > 1, "the append had ended before anybody looked"),
+            }
         }
     }
 }

@@ -126,13 +126,20 @@ impl Control {
         assert!(one::<bool>(&self.client, &sql).await);
     }
 
-    /// Whether somebody stands at this place.
-    async fn stands_at(&self, place: i32) -> bool {
+    /// How many stand at this place.
+    async fn standing_at(&self, place: i32) -> i64 {
         let sql = format!(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objsubid = 2
-                 AND classid::bigint = order_number() AND objid = {place})"
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objsubid = 2
+                 AND classid::bigint = order_number() AND objid = {place}"
         );
         one(&self.client, &sql).await
+    }
+
+    /// Waits until so many stand at this place.
+    pub async fn stand_at(&self, place: i32, count: usize) {
+        let count = i64::try_from(count).unwrap();
+        let what = format!("{count} stand at {place}");
+        until(&what, async || self.standing_at(place).await == count).await;
     }
 
     /// Waits until a task stands at this place; false when it ended without coming there.
@@ -141,7 +148,7 @@ impl Control {
         until("it stops or ends", async || {
             // Asked first: what ended before the look did not stop.
             ended = task.is_finished();
-            ended || self.stands_at(place).await
+            ended || self.standing_at(place).await > 0
         })
         .await;
         !ended
