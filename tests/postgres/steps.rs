@@ -27,23 +27,30 @@ async fn wherever_a_reader_stands_it_skips_nothing_that_begins_or_ends_meanwhile
     let mut all = Vec::new();
     let mut seen: Vec<i64> = Vec::new();
     for place in 1..=control.add_pauses("frontier", 1).await {
-        // One that is open before, one that begins meanwhile, and some that are open at no time at which anybody looks.
-        run(&client, "BEGIN").await;
-        all.push(insert(&client).await);
-        all.push(insert(&other).await);
-        control.stop_at(place).await;
-        let (reader, from) = (store.clone(), seen.last().copied().unwrap_or(0));
-        let reading = tokio::spawn(async move { after(&reader, from).await });
-        let stopped = control.comes_to(place, &reading).await;
-        assert!(stopped || place > 1, "the frontier is looked for");
-        run(&client, "COMMIT; BEGIN").await;
-        all.push(insert(&client).await);
-        all.push(insert(&other).await);
-        control.go_on_from(place).await;
-        seen.extend(reading.await.unwrap());
-        run(&client, "COMMIT").await;
-        seen.extend(after(&store, seen.last().copied().unwrap_or(0)).await);
-        assert_eq!(seen, all, "stopped at {place}");
+        for open in [true, false] {
+            // One that is open before, one that begins meanwhile, and some that are open whenever nobody looks.
+            if open {
+                run(&client, "BEGIN").await;
+                all.push(insert(&client).await);
+            }
+            all.push(insert(&other).await);
+            control.stop_at(place).await;
+            let (reader, from) = (store.clone(), seen.last().copied().unwrap_or(0));
+            let reading = tokio::spawn(async move { after(&reader, from).await });
+            let stopped = control.comes_to(place, &reading).await;
+            assert!(stopped || place > 1, "the frontier is looked for");
+            if open {
+                run(&client, "COMMIT").await;
+            }
+            run(&client, "BEGIN").await;
+            all.push(insert(&client).await);
+            all.push(insert(&other).await);
+            control.go_on_from(place).await;
+            seen.extend(reading.await.unwrap());
+            run(&client, "COMMIT").await;
+            seen.extend(after(&store, seen.last().copied().unwrap_or(0)).await);
+            assert_eq!(seen, all, "stopped at {place}, {open}");
+        }
     }
 }
 
