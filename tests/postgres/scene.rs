@@ -14,13 +14,12 @@ use crate::server::Schema;
 use crate::{event, stream};
 
 /// By hand, as another program would: an event of a stream of its own, whose kind is there already.
-pub const BY_HAND: &str = "WITH stream AS (
-        INSERT INTO streams (tenant, category, id, version)
-        VALUES (0, 'account', 'by hand ' || gen_random_uuid(), 1) RETURNING stream, id
-    )
-    INSERT INTO events (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
-    SELECT stream, 1, 0, (SELECT kind FROM kinds WHERE name = 'ByHand'), 0, 0, gen_random_uuid(), gen_random_uuid(), id, '{}'
-    FROM stream RETURNING position";
+pub const BY_HAND: &str = "INSERT INTO events
+        (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
+    SELECT stream('account', id), 1, 0, (SELECT kind FROM kinds WHERE name = 'ByHand'), 0, 0, gen_random_uuid(),
+           gen_random_uuid(), id, '{}'
+    FROM (SELECT 'by hand ' || gen_random_uuid() AS id) AS new
+    RETURNING position";
 
 /// A log that knows the kind of the events that are inserted by hand, and has no event.
 pub async fn empty() -> Option<(Store, Client, Schema)> {

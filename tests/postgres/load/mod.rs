@@ -10,7 +10,7 @@
 //! | `RECOUNT_ORDER_SECONDS` | how long they write | 20 |
 //! | `RECOUNT_ORDER_SEED` | repeats the choices of a run that failed, as far as its timing allows | another each time |
 //!
-//! Half as long again they write to a server of their own, on which some of the transactions are prepared.
+//! A quarter as long again they write to a server of their own, on which some of the transactions are prepared.
 
 mod child;
 #[path = "../../durability/dice.rs"]
@@ -85,7 +85,7 @@ async fn what_many_processes_write_is_read_once_and_in_order_by_every_reader() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_it_is_where_some_transactions_are_prepared() {
     if let Some(cluster) = Cluster::new(&["max_prepared_transactions = 20"]) {
-        let seconds = setting("RECOUNT_ORDER_SECONDS").unwrap_or(20) / 2;
+        let seconds = setting("RECOUNT_ORDER_SECONDS").unwrap_or(20) / 4;
         load(Schema::on(cluster.url()), seconds).await;
     }
 }

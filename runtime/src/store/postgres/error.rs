@@ -36,13 +36,14 @@ fn told(error: &tokio_postgres::Error) -> String {
 impl Cause {
     /// The server's code, when it answered.
     pub(super) fn state(&self) -> Option<&SqlState> {
+        self.driver()?.code()
+    }
+
+    /// What the driver said.
+    pub(super) fn driver(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Database(error) => error.code(),
-            Self::Pool(error) => match &**error {
-                PoolError::Backend(error) => error.code(),
-                _ => None,
-            },
-            Self::Closed(_) | Self::Other(_) => None,
+            Self::Database(error) => Some(error),
+            _ => None,
         }
     }
 }

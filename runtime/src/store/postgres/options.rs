@@ -1,7 +1,6 @@
 //! How a log on a server is opened.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -10,10 +9,9 @@ use tokio_postgres::{Config, NoTls};
 
 use super::error::Cause;
 use super::names::Names;
-use super::read::Readers;
+use super::server::Server;
 use super::sql::Sql;
-use super::writer::Writer;
-use super::{Inner, PostgresBackend, schema};
+use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
 use crate::store::{BackendError, ConnectError};
 
@@ -200,20 +198,12 @@ impl PostgresOptions {
         })
         .await?;
         drop(connection);
-        let sql = Arc::new(Sql::new(&self.schema));
-        let writer = Writer::new(
-            url.clone(),
-            pool.clone(),
-            Arc::clone(&sql),
-            Names::default(),
-        );
-        Ok(PostgresBackend(Arc::new(Inner {
-            readers: Readers::new(url.clone(), pool.clone(), Arc::clone(&sql)),
-            writer: Arc::new(writer),
+        Ok(PostgresBackend::new(Server {
             url,
             pool,
-            sql,
-        })))
+            sql: Sql::new(&self.schema),
+            names: Names::default(),
+        }))
     }
 
     fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
