@@ -141,6 +141,16 @@ impl Control {
         until(&what, async || self.standing_at(place).await == count).await;
     }
 
+    /// Ends the connections of those who stand at this place.
+    pub async fn end_those_at(&self, place: i32) {
+        let sql = format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objsubid = 2
+                 AND classid::bigint = order_number() AND objid = {place}"
+        );
+        assert!(one::<i64>(&self.client, &sql).await > 0);
+        until("they end", async || self.standing_at(place).await == 0).await;
+    }
+
     /// Waits until a task stands at this place; false when it ended without coming there.
     pub async fn comes_to<T>(&self, place: i32, task: &JoinHandle<T>) -> bool {
         let mut ended = false;

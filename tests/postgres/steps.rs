@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use recount::Store;
-use recount::log::{Batch, Expected, Position, Query};
+use recount::log::{AppendError, Batch, Expected, Position, Query, Version};
 
 use crate::scene::{BY_HAND, Control, append, empty, insert, one, positions, run};
 use crate::{event, stream};
@@ -169,4 +170,58 @@ async fn the_end_of_the_log_never_goes_back_wherever_an_append_by_hand_stands() 
         beside.await.unwrap();
     }
     assert!(stops >= 4, "{stops} of {places}");
+}
+
+#[tokio::test]
+async fn a_conflict_names_a_version_that_the_stream_had_although_others_were_before_it_in_the_queue()
+ {
+    let Some((_, _, schema)) = empty().await else {
+        return;
+    };
+    let control = Control::new(&schema).await;
+    let store = schema.open().await;
+    append(&store, "Known").await;
+    // Behind the last statement nobody comes any more: it returns.
+    let last = control.add_pauses("append", 1).await - 1;
+    // Two wait while a third one is being written: one that takes the stream as it is, and one that does not fit before or behind.
+    control.stop_at(last).await;
+    let first = tokio::spawn({
+        let store = store.clone();
+        async move { append(&store, "Known").await }
+    });
+    assert!(control.comes_to(last, &first).await);
+    let batch = |expected, count: usize| {
+        let events = (0..count).map(|_| event("Known")).collect::<Vec<_>>();
+        Batch::new().append(stream("new"), expected, events)
+    };
+    let waiting = [
+        batch(Expected::Any, 3),
+        batch(Expected::Version(Version(10)), 1),
+    ];
+    let waiting = waiting.map(|batch| {
+        let store = store.clone();
+        let mut outcome = Box::pin(async move { store.append_batch(batch).await });
+        // Asked once, it stands in the queue.
+        assert!(outcome.as_mut().now_or_never().is_none());
+        tokio::spawn(outcome)
+    });
+    control.stop_at(last - 1).await;
+    control.go_on_from(last).await;
+    first.await.unwrap();
+    // The one that fits is all but written when its connection ends.
+    let [fits, misfit] = waiting;
+    assert!(control.comes_to(last - 1, &fits).await);
+    control.end_those_at(last - 1).await;
+    control.go_on_from(last - 1).await;
+    let unknown = fits.await.unwrap().unwrap_err();
+    assert!(
+        matches!(unknown, AppendError::Unknown { .. }),
+        "{unknown:?}"
+    );
+    let conflict = misfit.await.unwrap().unwrap_err();
+    let AppendError::Conflict { actual, .. } = &conflict else {
+        panic!("{conflict:?}")
+    };
+    assert_eq!(*actual, store.version(&stream("new")).await.unwrap());
+    assert_eq!(*actual, Version(0));
 }
