@@ -14,6 +14,7 @@ mod scene;
 mod server;
 mod several;
 mod steps;
+mod within;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};

@@ -6,8 +6,8 @@ use crate::scene::{BY_HAND, append, empty, run};
 use crate::{seen, stream};
 
 /// As the store does it: an event of a stream of its own.
-const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', ARRAY[
-    ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')::new_event], true)";
+const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', '{0}', ARRAY[
+    ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')::new_event])";
 
 #[tokio::test]
 async fn the_first_append_ever_is_waited_for_while_it_is_open() {
@@ -152,7 +152,7 @@ async fn another_isolation_level_is_refused_to_readers_and_to_writers() {
     for call in [
         "SELECT frontier(0)",
         "SELECT head(NULL)",
-        "SELECT append('{}', '{}', '{}', '{}', false)",
+        "SELECT append('{}', '{}', '{}', '{}', '{}')",
     ] {
         for level in ["REPEATABLE READ", "SERIALIZABLE"] {
             run(&client, &format!("BEGIN ISOLATION LEVEL {level}")).await;

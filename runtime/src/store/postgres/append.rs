@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use super::call::{Answer, Call, Events, Misfit};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
+use super::seen::Source;
 use super::server::Server;
 use crate::log::{
     AppendError, Appended, Batch, Category, Position, StreamId, StreamVersion, Version,
@@ -100,8 +101,11 @@ impl<'a> Appending<'a> {
             open.retain(|index| !later.contains(index));
             let open = if alone { &open[..1] } else { &open };
             let (call, tried) = self.fitting(open);
-            let trusts = trusting && call.may_trust();
-            let failure = match self.ask(&call, trusts).await {
+            let found = call.found(&self.server.seen).into_iter();
+            let found: Vec<_> = found.map(|found| found.filter(|_| trusting)).collect();
+            let trusts = found.iter().any(Option::is_some);
+            let source = self.server.seen.source();
+            let failure = match self.ask(&call, &found).await {
                 Ok(numbers) => match call.answer(&numbers) {
                     Some(Answer::Written {
                         versions,
@@ -110,6 +114,7 @@ impl<'a> Appending<'a> {
                         let Some(written) = call.written(versions, positions) else {
                             return self.fail(&tried, &misread());
                         };
+                        self.learn(source, &call, versions, true);
                         for (index, appended) in tried.into_iter().zip(written) {
                             self.outcomes[index] = Some(Ok(appended));
                         }
@@ -121,6 +126,7 @@ impl<'a> Appending<'a> {
                         continue;
                     }
                     Some(Answer::Refused(versions)) => {
+                        self.learn(source, &call, versions, false);
                         let misfits = call.misfits(versions);
                         if misfits.iter().all(Option::is_none) {
                             return self.fail(&tried, &misread());
@@ -140,7 +146,7 @@ impl<'a> Appending<'a> {
                 Err(failure) => failure,
             };
             if careful {
-                return self.fail(&tried, &failure);
+                return self.fail(&tried, &failure.within_a_transaction());
             }
             match Violated::of(&failure) {
                 Some(Violated::Stream) if trusts => {
@@ -191,7 +197,7 @@ impl<'a> Appending<'a> {
         (call, taken)
     }
 
-    async fn ask(&self, call: &Call<'_>, trusting: bool) -> Result<Vec<i64>, Failure> {
+    async fn ask(&self, call: &Call<'_>, found: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
         let events = events(call, self.server).map_err(Failure::before)?;
         let sql = &self.server.sql.append;
         // Prepared apart, since a call that was not sent wrote nothing.
@@ -199,13 +205,8 @@ impl<'a> Appending<'a> {
             .prepare(sql)
             .await
             .map_err(Failure::before)?;
-        let params: [&(dyn ToSql + Sync); 5] = [
-            &call.keys(),
-            &call.locks(),
-            &call.expected(),
-            &events,
-            &trusting,
-        ];
+        let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &found, &events];
         let row = self
             .connection
             .query_one(sql, &params)
@@ -214,6 +215,14 @@ impl<'a> Appending<'a> {
         // From here on it is committed.
         row.try_get(0)
             .map_err(|error| Failure::Unknown(error.into()))
+    }
+
+    /// Remembers what is committed.
+    fn learn(&self, source: Source, call: &Call<'_>, versions: &[i64], written: bool) {
+        if !self.connection.is_callers() {
+            let seen = &self.server.seen;
+            seen.learn(source, call.reached(versions, written));
+        }
     }
 
     fn fail(&mut self, indexes: &[usize], failure: &Failure) {

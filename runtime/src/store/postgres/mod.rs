@@ -56,10 +56,12 @@ mod names;
 mod options;
 mod read;
 mod schema;
+mod seen;
 mod select;
 mod server;
 mod sql;
 mod state;
+mod within;
 mod writer;
 
 use std::sync::Arc;
@@ -69,6 +71,7 @@ use self::error::{Cause, Failure, unreadable, unusable};
 pub use self::options::PostgresOptions;
 use self::read::Readers;
 use self::server::Server;
+pub use self::within::{WithinError, within};
 use self::writer::Writer;
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
@@ -77,6 +80,7 @@ use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+pub use tokio_postgres;
 
 /// A log on a PostgreSQL server. Made by [`PostgresOptions::open`], used through [`Store`](crate::Store).
 ///

@@ -1,6 +1,7 @@
 //! How a log on a server is opened.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
@@ -19,7 +20,7 @@ use crate::store::{BackendError, ConnectError};
 /// plan that was made for an empty table would be kept while the table grows.
 const SETTINGS: &str = "-c default_transaction_isolation=read\\ committed -c statement_timeout=60s -c lock_timeout=10s \
      -c idle_in_transaction_session_timeout=60s -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
-     -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
+     -c random_page_cost=0 -c seq_page_cost=0 -c max_parallel_workers_per_gather=0 -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
 /// How a log on a PostgreSQL server is opened: [`Store::connect`](crate::Store::connect) with more to say.
 ///
@@ -203,6 +204,7 @@ impl PostgresOptions {
             pool,
             sql: Sql::new(&self.schema),
             names: Names::default(),
+            seen: Arc::default(),
         }))
     }
 
