@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use recount::log::{Expected, NewEvent, Query};
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{Projection, ProjectionError, Projector};
+use recount::store::sqlite::SqliteOptions;
+use recount::store::{Backend, Checkpoint, MemoryBackend, ProjectionKey};
 
 use crate::bank::{Account, Deposited, Meter, Withdrawn, id, meter};
+use crate::server::Schema;
 use crate::stores::every_store;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +82,50 @@ async fn deposits(store: &Store, name: &str, count: i64) {
         })
         .await
         .unwrap();
+}
+
+/// A checkpoint from before the log was restored from an older copy.
+async fn is_ahead(backend: impl Backend) {
+    let key = ProjectionKey {
+        name: Balances::NAME,
+        fingerprint: Balances::FINGERPRINT,
+    };
+    let state = serde_json::to_vec(&Balances::default()).unwrap();
+    let checkpoint = Checkpoint {
+        revision: 0,
+        position: Position(1000),
+        state: Some(state),
+    };
+    backend
+        .save_checkpoint(None, key, checkpoint)
+        .await
+        .unwrap();
+    let store = Store::new(backend);
+    deposits(&store, "a", 3).await;
+    let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
+    for _ in 0..2 {
+        let ahead = balances.catch_up().await.unwrap_err();
+        let ProjectionError::AheadOfLog { position, head, .. } = &ahead else {
+            panic!("{ahead:?}")
+        };
+        assert_eq!((*position, *head), (Position(1000), Position(4)));
+        assert_eq!((balances.handled, balances.position()), (0, Position(1000)));
+    }
+    balances.rebuild().await.unwrap();
+    deposits(&store, "a", 1).await;
+    assert_eq!(balances.catch_up().await.unwrap().events, 1);
+    assert_eq!(balances.handled, 4);
+}
+
+#[tokio::test]
+async fn one_that_is_ahead_of_the_log_says_so_on_every_store() {
+    is_ahead(MemoryBackend::new()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteOptions::new(folder.path().join("log.db"));
+    is_ahead(file.open().await.unwrap()).await;
+    if let Some(schema) = Schema::new().await {
+        is_ahead(schema.options().open().await.unwrap()).await;
+    }
 }
 
 every_store! {

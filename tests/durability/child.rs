@@ -26,7 +26,9 @@ use crate::writers::{Caller, Reporter, Writer};
 /// What a child is to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
-    pub file: PathBuf,
+    pub url: String,
+    /// Where the writers of a race are to write when others end their connections; else to the same.
+    pub ended: Option<String>,
     pub clock: PathBuf,
     /// Its writers and readers have this number and those that follow, fewer than [`Job::NUMBERS`].
     pub number: u64,
@@ -76,6 +78,7 @@ fn child() {
     });
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .enable_all()
         .build()
         .expect("a runtime")
         .block_on(work(job, report, move || {
@@ -86,7 +89,7 @@ fn child() {
 /// `told` returns with the next line on the standard input, or with its end.
 async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) {
     report(Report::Opening);
-    let store = Store::connect(&url(&job.file)).await.expect("a store");
+    let store = Store::connect(&job.url).await.expect("a store");
     let crew = Crew {
         closing: Arc::default(),
         store,
@@ -112,7 +115,11 @@ async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) 
                 seed: job.seed,
                 milliseconds,
             };
-            races::take_part(&store, &course, &report, told).await;
+            let ended = match &job.ended {
+                Some(url) => Some(Store::connect(url).await.expect("a store")),
+                None => None,
+            };
+            races::take_part(&store, ended.as_ref(), &course, &report, told).await;
             store.close().await.expect("it closes");
         }
     }

@@ -120,7 +120,7 @@ impl Scene {
     fn kill_the_founder(&mut self) {
         let file = self.folder.path().join(format!("new-{}.db", self.round));
         let job = Job {
-            file: file.clone(),
+            url: url(&file),
             ..self.job(0, Task::Append { again: Vec::new() })
         };
         let mut history = History::default();
@@ -144,7 +144,8 @@ impl Scene {
 
     fn job(&self, child: u64, task: Task) -> Job {
         Job {
-            file: self.file(),
+            url: url(&self.file()),
+            ended: None,
             clock: self.folder.path().join("clock"),
             number: (u64::from(self.round) * 2 + child) * Job::NUMBERS,
             seed: self.dice.clone().roll(),
@@ -253,11 +254,11 @@ impl Scene {
     }
 }
 
-fn explained<T>(checked: Result<T, Fault>) -> T {
+pub fn explained<T>(checked: Result<T, Fault>) -> T {
     checked.unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-fn is_acknowledgement(report: &Report) -> bool {
+pub fn is_acknowledgement(report: &Report) -> bool {
     matches!(
         report,
         Report::Answered {
@@ -268,7 +269,7 @@ fn is_acknowledgement(report: &Report) -> bool {
 }
 
 /// The stored projection is what the log comes to at its position.
-async fn projected(store: &Store, log: &Log) {
+pub async fn projected(store: &Store, log: &Log) {
     let accounts = Projector::<Accounts>::stored(store)
         .await
         .expect("a projection");
@@ -282,7 +283,7 @@ async fn projected(store: &Store, log: &Log) {
 }
 
 /// An account is what its events come to, with and without its snapshot.
-async fn folded(store: &Store, number: u32, log: &Log) {
+pub async fn folded(store: &Store, number: u32, log: &Log) {
     let (id, there) = (account_id(number), log.stream(number).next().is_some());
     let with = Repository::<Account>::new(store);
     let without = with.clone().with_snapshots(SnapshotPolicy::never());

@@ -28,7 +28,7 @@ fn plan(batch: u64, condition: Condition, events: u64) -> Plan {
     }
 }
 
-fn attempt(number: u64, plan: Plan, begun: u64, ended: u64, answer: Answer) -> Attempt {
+pub fn attempt(number: u64, plan: Plan, begun: u64, ended: u64, answer: Answer) -> Attempt {
     Attempt {
         number,
         plan,
@@ -37,7 +37,7 @@ fn attempt(number: u64, plan: Plan, begun: u64, ended: u64, answer: Answer) -> A
     }
 }
 
-fn stored(position: u64, version: u64) -> Answer {
+pub fn stored(position: u64, version: u64) -> Answer {
     Answer::Stored {
         position,
         versions: vec![version],
@@ -67,7 +67,7 @@ fn entry(position: u64, batch: u64, index: u64) -> Entry {
     }
 }
 
-fn look(begun: u64, ended: u64, sight: Sight) -> Look {
+pub fn look(begun: u64, ended: u64, sight: Sight) -> Look {
     Look {
         reader: FOLLOWER,
         begun,

@@ -1,8 +1,9 @@
-//! The SQLite store when its processes are killed and when many race, held to its promises by an oracle that knows what
+//! Durable stores when their processes are killed and when many race, held to their promises by an oracle that knows what
 //! each caller asked for and was told.
 //!
 //! `history` is what callers saw, `oracle` says whether a log explains it, `writers` and `readers` are the callers,
-//! `child` runs them in a process of their own, `crash` kills those, `races` lets them compete.
+//! `child` runs them in a process of their own, `crash` kills those over a SQLite file, `races` lets them compete on every store,
+//! `ended` kills them and ends their connections while they compete on a server.
 //!
 //! | variable | what it does | without it |
 //! |---|---|---|
@@ -14,11 +15,15 @@ mod child;
 mod crash;
 mod dice;
 mod domain;
+mod draws;
+mod ended;
 mod faults;
 mod history;
 mod oracle;
 mod races;
 mod readers;
+#[path = "../support/postgres.rs"]
+mod server;
 mod writers;
 
 /// A number from the environment.

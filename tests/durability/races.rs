@@ -11,8 +11,9 @@ use recount::prelude::*;
 use crate::child::{Job, Task, Worker, url};
 use crate::dice::Dice;
 use crate::history::{Answer, History, Report, Scope};
-use crate::oracle::{Checked, Log, check};
+use crate::oracle::{Checked, Log, Order, check_in};
 use crate::readers::{Reader, read_on};
+use crate::server::Schema;
 use crate::writers::{Caller, Reporter, Writer};
 
 /// A race, for those in one process.
@@ -26,11 +27,13 @@ pub struct Course {
 
 const WRITERS: u64 = 6;
 /// New streams have numbers from this one on.
-const FRESH: u32 = 1000;
+pub const FRESH: u32 = 1000;
 
 /// Writes and reads until the time is over, says so, waits until it is `told` that all others did too, and reads to the end.
+/// Those who write do so to the store whose connections are `ended`, if there is one, and go on after that.
 pub async fn take_part(
     store: &Store,
+    ended: Option<&Store>,
     course: &Course,
     report: &Reporter,
     told: impl FnOnce() + Send + 'static,
@@ -61,11 +64,16 @@ pub async fn take_part(
     let end = Instant::now() + Duration::from_millis(course.milliseconds);
     let writers: Vec<_> = (number..number + WRITERS)
         .map(|number| {
-            let caller = Caller::new(store, &course.clock, report);
+            let caller = Caller::new(ended.unwrap_or(store), &course.clock, report);
             let mut writer = Writer::new(caller, number, FRESH, seed);
+            let may_be_refused = ended.is_some();
             tokio::spawn(async move {
                 while Instant::now() < end {
-                    writer.act().await.expect("the store is open");
+                    let taken = writer.act().await;
+                    assert!(
+                        taken.is_ok() || may_be_refused,
+                        "the store is open: {taken:?}"
+                    );
                     tokio::task::yield_now().await;
                 }
             })
@@ -85,8 +93,8 @@ pub async fn take_part(
     rest.await.expect("all read to the end");
 }
 
-/// Races in rounds, each with a history and a log of its own, until the time is over.
-fn races(name: &str, mut race: impl FnMut(u64, u64) -> (History, Log)) {
+/// Races in rounds, each with a history and a log of its own, until the time is over; none where there is no server.
+fn races(name: &str, order: Order, mut race: impl FnMut(u64, u64) -> Option<(History, Log)>) {
     /// What the oracle holds in memory at once.
     const LONGEST: u64 = 30_000;
     let seed = crate::seed();
@@ -95,13 +103,15 @@ fn races(name: &str, mut race: impl FnMut(u64, u64) -> (History, Log)) {
     while left > 0 {
         let milliseconds = left.min(LONGEST);
         left -= milliseconds;
-        let (history, log) = race(dice.roll(), milliseconds);
-        let checked = judged(&history, &log);
+        let Some((history, log)) = race(dice.roll(), milliseconds) else {
+            return;
+        };
+        let checked = judged(&history, &log, order);
         println!("{name}: {} events, {checked:?}", log.entries().len());
     }
 }
 
-fn judged(history: &History, log: &Log) -> Checked {
+fn judged(history: &History, log: &Log, order: Order) -> Checked {
     for attempt in &history.attempts {
         let answered = matches!(
             &attempt.answer,
@@ -112,7 +122,7 @@ fn judged(history: &History, log: &Log) -> Checked {
         );
         assert!(answered, "while nothing was wrong: {attempt:?}");
     }
-    let checked = check(history, log, 0).unwrap_or_else(|fault| panic!("{fault}"));
+    let checked = check_in(order, history, log, 0).unwrap_or_else(|fault| panic!("{fault}"));
     // Else it was no race.
     assert!(checked.stored > 0 && checked.repeated > 0, "{checked:?}");
     assert!(checked.conflicts > 0 && checked.looks > 0, "{checked:?}");
@@ -123,6 +133,7 @@ fn judged(history: &History, log: &Log) -> Checked {
 fn in_threads(stores: &[&str], folder: &Path, seed: u64, milliseconds: u64) -> (History, Log) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(4)
+        .enable_all()
         .build()
         .expect("a runtime");
     let (sender, reports) = channel();
@@ -150,7 +161,7 @@ fn in_threads(stores: &[&str], folder: &Path, seed: u64, milliseconds: u64) -> (
                 let told = move || {
                     barrier.wait();
                 };
-                take_part(&store, &course, &report, told).await;
+                take_part(&store, None, &course, &report, told).await;
             }));
         }
         for part in parts {
@@ -169,73 +180,128 @@ fn in_threads(stores: &[&str], folder: &Path, seed: u64, milliseconds: u64) -> (
 
 #[test]
 fn what_racing_threads_saw_is_explained_by_the_log_in_memory() {
-    races("memory", |seed, milliseconds| {
+    races("memory", Order::Commits, |seed, milliseconds| {
         let folder = tempfile::tempdir().expect("a folder");
-        in_threads(&["memory:"], folder.path(), seed, milliseconds)
+        Some(in_threads(&["memory:"], folder.path(), seed, milliseconds))
     });
 }
 
 #[test]
 fn what_racing_threads_saw_is_explained_by_the_log_on_sqlite() {
-    races("SQLite, one handle", |seed, milliseconds| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = url(&folder.path().join("log.db"));
-        in_threads(&[&url], folder.path(), seed, milliseconds)
-    });
+    races(
+        "SQLite, one handle",
+        Order::Commits,
+        |seed, milliseconds| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = url(&folder.path().join("log.db"));
+            Some(in_threads(&[&url], folder.path(), seed, milliseconds))
+        },
+    );
 }
 
 #[test]
 fn what_the_users_of_two_handles_saw_is_explained_by_the_log_of_their_file() {
-    races("SQLite, two handles", |seed, milliseconds| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = url(&folder.path().join("log.db"));
-        in_threads(&[&url, &url], folder.path(), seed, milliseconds)
-    });
+    races(
+        "SQLite, two handles",
+        Order::Commits,
+        |seed, milliseconds| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = url(&folder.path().join("log.db"));
+            Some(in_threads(&[&url, &url], folder.path(), seed, milliseconds))
+        },
+    );
 }
 
 #[test]
 fn what_racing_processes_saw_is_explained_by_the_log_of_their_file_and_none_starves() {
-    races("SQLite, three processes", |seed, milliseconds| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("log.db");
-        let mut history = History::default();
-        let mut workers: Vec<_> = (0..3)
-            .map(|child| {
-                Worker::start(&Job {
-                    file: file.clone(),
-                    clock: folder.path().join("clock"),
-                    number: child * Job::NUMBERS,
-                    seed,
-                    fresh: FRESH,
-                    task: Task::Race { milliseconds },
-                })
+    races(
+        "SQLite, three processes",
+        Order::Commits,
+        |seed, milliseconds| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let url = url(&folder.path().join("log.db"));
+            Some(in_processes(&url, folder.path(), seed, milliseconds))
+        },
+    );
+}
+
+#[test]
+fn what_the_users_of_two_handles_saw_is_explained_by_their_log_on_postgres() {
+    races(
+        "PostgreSQL, two handles",
+        Order::Draws,
+        |seed, milliseconds| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let schema = schema()?;
+            let url = schema.url();
+            Some(in_threads(&[&url, &url], folder.path(), seed, milliseconds))
+        },
+    );
+}
+
+#[test]
+fn what_racing_processes_saw_is_explained_by_their_log_on_postgres_and_none_starves() {
+    races(
+        "PostgreSQL, three processes",
+        Order::Draws,
+        |seed, milliseconds| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let schema = schema()?;
+            Some(in_processes(
+                &schema.url(),
+                folder.path(),
+                seed,
+                milliseconds,
+            ))
+        },
+    );
+}
+
+/// A schema for a log, where there is a server.
+pub fn schema() -> Option<Schema> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(Schema::new())
+}
+
+/// A race of three processes.
+fn in_processes(url: &str, folder: &Path, seed: u64, milliseconds: u64) -> (History, Log) {
+    let mut history = History::default();
+    let mut workers: Vec<_> = (0..3)
+        .map(|child| {
+            Worker::start(&Job {
+                url: url.to_owned(),
+                ended: None,
+                clock: folder.join("clock"),
+                number: child * Job::NUMBERS,
+                seed,
+                fresh: FRESH,
+                task: Task::Race { milliseconds },
             })
-            .collect();
-        for worker in &workers {
-            worker.until(&mut history, |report| matches!(report, Report::Written));
-        }
-        for worker in &mut workers {
-            worker.tell("all have written");
-        }
-        for worker in workers {
-            worker.finish(&mut history);
-        }
-        for writer in (0..3).flat_map(|child| (0..WRITERS).map(move |at| child * Job::NUMBERS + at))
-        {
-            let stored = history.attempts.iter().any(|attempt| {
-                attempt.number >> 32 == writer
-                    && matches!(attempt.answer, Some((_, Answer::Stored { .. })))
-            });
-            assert!(stored, "writer {writer} got nothing into the log");
-        }
-        let mut log = Log::default();
-        tokio::runtime::Runtime::new()
-            .expect("a runtime")
-            .block_on(async {
-                let store = Store::connect(&url(&file)).await.expect("a store");
-                read_on(&store, &mut log).await.expect("a log");
-                store.close().await.expect("it closes");
-            });
-        (history, log)
-    });
+        })
+        .collect();
+    for worker in &workers {
+        worker.until(&mut history, |report| matches!(report, Report::Written));
+    }
+    for worker in &mut workers {
+        worker.tell("all have written");
+    }
+    for worker in workers {
+        worker.finish(&mut history);
+    }
+    for writer in (0..3).flat_map(|child| (0..WRITERS).map(move |at| child * Job::NUMBERS + at)) {
+        let stored = history.attempts.iter().any(|attempt| {
+            attempt.number >> 32 == writer
+                && matches!(attempt.answer, Some((_, Answer::Stored { .. })))
+        });
+        assert!(stored, "writer {writer} got nothing into the log");
+    }
+    let mut log = Log::default();
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(async {
+            let store = Store::connect(url).await.expect("a store");
+            read_on(&store, &mut log).await.expect("a log");
+            store.close().await.expect("it closes");
+        });
+    (history, log)
 }

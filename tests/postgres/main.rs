@@ -1,10 +1,19 @@
 //! What is PostgreSQL's own: the order of the log while transactions are open, and what stands in the way of opening one.
 
+#[path = "../support/cluster.rs"]
+mod cluster;
+mod clusters;
 mod connect;
+mod load;
+mod mistakes;
 mod order;
+mod restarts;
+mod restored;
+mod scene;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;
+mod steps;
 mod within;
 
 use recount::Store;

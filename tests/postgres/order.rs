@@ -1,42 +1,13 @@
 //! No reader skips an event: each schedule is one that loses some when the order is kept in a wrong way.
 
-use recount::Store;
-use recount::log::{Expected, Position};
-use tokio_postgres::Client;
+use recount::log::Position;
 
-use crate::server::Schema;
-use crate::{event, seen, stream};
-
-/// By hand, as another program would: an event of a stream of its own, whose kind is there already.
-const BY_HAND: &str = "INSERT INTO events
-        (stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
-    SELECT stream('account', id), 1, 0, (SELECT kind FROM kinds WHERE name = 'ByHand'), 0, 0, gen_random_uuid(),
-           gen_random_uuid(), id, '{}'
-    FROM (SELECT 'by hand ' || gen_random_uuid() AS id) AS new";
+use crate::scene::{BY_HAND, append, empty, run};
+use crate::{seen, stream};
 
 /// As the store does it: an event of a stream of its own.
 const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', '{0}', ARRAY[
     ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')::new_event])";
-
-/// A log that knows the kind of the events that are inserted by hand, and has no event.
-async fn empty() -> Option<(Store, Client, Schema)> {
-    let schema = Schema::new().await?;
-    let store = schema.open().await;
-    let client = schema.client().await;
-    let kind = "INSERT INTO kinds (tenant, category, name, schema_version) VALUES (0, 'account', 'ByHand', 1)";
-    client.batch_execute(kind).await.unwrap();
-    Some((store, client, schema))
-}
-
-async fn run(client: &Client, sql: &str) {
-    client.batch_execute(sql).await.unwrap();
-}
-
-async fn append(store: &Store, name: &'static str) -> Position {
-    let target = stream(name);
-    let appended = store.append(&target, Expected::Any, [event(name)]);
-    appended.await.unwrap().position
-}
 
 #[tokio::test]
 async fn the_first_append_ever_is_waited_for_while_it_is_open() {

@@ -19,7 +19,7 @@ fn server() -> String {
 }
 
 /// A connection that tells nobody when it breaks.
-async fn connect(server: &str) -> Result<Client, tokio_postgres::Error> {
+pub async fn connect(server: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(server, NoTls).await?;
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
@@ -34,8 +34,14 @@ impl Schema {
             assert!(std::env::var_os("CI").is_none(), "a server is needed here");
             return None;
         }
+        Some(Self::on(server))
+    }
+
+    /// A name for a schema on another server.
+    #[allow(dead_code, reason = "some tests have no server of their own")]
+    pub fn on(server: String) -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
-        Some(Self { server, name })
+        Self { server, name }
     }
 
     #[allow(dead_code, reason = "some tests need no other options")]
@@ -97,17 +103,22 @@ impl Drop for Schema {
              DROP SCHEMA IF EXISTS {0} CASCADE",
             self.name
         );
-        let server = self.server.clone();
-        // A test ends within its runtime, where nothing can be waited for.
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async { connect(&server).await?.batch_execute(&sql).await })
-        });
-        if let Err(error) = dropped.join().unwrap() {
-            println!("the schema {} is left behind: {error}", self.name);
-        }
+        run_apart(&self.server, &sql);
     }
+}
+
+/// Runs statements from where nothing can be waited for, as at the end of a test within its runtime.
+pub fn run_apart(server: &str, sql: &str) {
+    let (server, sql) = (server.to_owned(), sql.to_owned());
+    let done = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let done = runtime.block_on(async { connect(&server).await?.batch_execute(&sql).await });
+        if let Err(error) = done {
+            println!("left behind, since {sql} failed: {error}");
+        }
+    });
+    done.join().unwrap();
 }

@@ -97,6 +97,20 @@ pub enum ProjectionError {
         /// The event, and why it cannot be read.
         source: Box<DecodeError>,
     },
+    /// The log ends before the position up to which the projection has handled everything: the log is another one, or an older
+    /// copy of it was restored. Events that are appended now would be taken for those that were handled.
+    #[error(
+        "projection {projection} has handled everything up to position {position}, but the log ends at position {head}: it is \
+         another log or an older copy; build the projection anew with `Projector::rebuilt`"
+    )]
+    AheadOfLog {
+        /// The projection's name.
+        projection: &'static str,
+        /// The position where the projection stands.
+        position: Position,
+        /// The position of the last event that the log has.
+        head: Position,
+    },
     /// The log could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -192,8 +206,18 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// As [`catch_up`](Self::catch_up).
     pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
+        // Known before the log is asked: another process that moves the checkpoint meanwhile may have seen more of the log.
+        let known = self.position;
         // Taken once: an event that is appended after this waits for the next call, so that this one comes to an end.
-        let head = self.store.head().await?.min(position);
+        let end = self.store.head().await?;
+        if end < known {
+            return Err(ProjectionError::AheadOfLog {
+                projection: P::NAME,
+                position: known,
+                head: end,
+            });
+        }
+        let head = end.min(position);
         let mut events = 0;
         loop {
             if self.ahead {

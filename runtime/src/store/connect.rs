@@ -100,6 +100,21 @@ pub enum ConnectError {
         /// What stands where a part of the log would.
         relation: String,
     },
+    /// The sequence that gives events their positions was altered, or set back, so that readers would skip events.
+    #[error(
+        "the sequence of positions in the schema {schema:?} of {url} {found}, and readers would skip events; run `{remedy}`, then \
+         restart all that append"
+    )]
+    UnsafeSequence {
+        /// The URL.
+        url: String,
+        /// The schema that holds the log.
+        schema: String,
+        /// What the sequence does.
+        found: String,
+        /// The statement that mends it.
+        remedy: String,
+    },
     /// The file, or the schema in the database, was made by a newer version of this crate.
     #[error(
         "{path} has schema version {found}, this version of recount knows up to {known}; use the newer recount"

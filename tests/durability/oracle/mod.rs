@@ -5,7 +5,8 @@
 //! goes for pages, conflicts and heads. Each is a bound from below or from above on the moment of one commit, and moments
 //! rise with positions. If no bound from below, of a commit or one before it, exceeds one from above, of it or one after it,
 //! then all calls can be put in one order that agrees with the log and with real time: the history is linearizable. Else
-//! it is not.
+//! it is not. Where the log's order is another than that of commits, [`Order::Draws`], the same is asked of the commits stream
+//! by stream, of the appends as they were called, and of what the log showed.
 
 mod fault;
 mod log;
@@ -15,7 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use fault::{Fault, Who};
 pub use log::Log;
-use moments::Moments;
+pub use moments::Order;
+use moments::{Moments, Through};
 
 use crate::history::{Answer, Attempt, Entry, History, Look, Plan, Scope, Sight, Stamp};
 
@@ -37,6 +39,11 @@ pub struct Checked {
 
 /// Checks that a log explains a history; of what was in the log before `from`, somebody else may have been the author.
 pub fn check(history: &History, log: &Log, from: usize) -> Result<Checked, Fault> {
+    check_in(Order::Commits, history, log, from)
+}
+
+/// The same for a log of this order.
+pub fn check_in(order: Order, history: &History, log: &Log, from: usize) -> Result<Checked, Fault> {
     let mut checked = Checked::default();
     one_winner_each(history)?;
     let mut batches: BTreeMap<u64, Vec<&Attempt>> = BTreeMap::new();
@@ -61,7 +68,7 @@ pub fn check(history: &History, log: &Log, from: usize) -> Result<Checked, Fault
             });
         }
     }
-    let mut moments = Moments::new(log);
+    let mut moments = Moments::new(log, order);
     // All are found before one is judged, for which it matters that the others are whole.
     let mut found = Vec::with_capacity(batches.len());
     for attempts in batches.values() {
@@ -228,7 +235,8 @@ fn refused_for_cause(
         (Some(next), Some(place)) => Some(next.min(place)),
         (one, other) => one.or(other),
     };
-    moments.observed(seen, unseen, (attempt.begun, answered), who)
+    let during = (attempt.begun, answered);
+    moments.observed(seen, unseen, during, Through::Stream, who)
 }
 
 /// What an answer says of a batch is what the log says.
@@ -384,7 +392,16 @@ fn see(look: &Look, log: &Log, moments: &mut Moments<'_>) -> Result<u64, Fault> 
             (places.last().copied(), next, 0)
         }
     };
-    moments.observed(seen, unseen, (look.begun, look.ended), who)?;
+    let through = match &look.sight {
+        Sight::Version { .. } => Through::Stream,
+        Sight::Page { scope, .. } | Sight::Newest { scope, .. }
+            if matches!(scope, Scope::Stream(_)) =>
+        {
+            Through::Stream
+        }
+        Sight::Page { .. } | Sight::Newest { .. } | Sight::Head { .. } => Through::Log,
+    };
+    moments.observed(seen, unseen, (look.begun, look.ended), through, who)?;
     Ok(count as u64)
 }
 

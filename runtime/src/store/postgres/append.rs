@@ -5,14 +5,13 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::call::{Answer, Call, Events};
+use super::call::{Answer, Call, Events, Misfit};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
 use super::seen::Source;
 use super::server::Server;
 use crate::log::{
-    AppendError, Appended, Batch, Category, Position, StreamAppend, StreamId, StreamVersion,
-    Version,
+    AppendError, Appended, Batch, Category, Position, StreamId, StreamVersion, Version,
 };
 
 /// What one batch came to.
@@ -88,11 +87,18 @@ impl<'a> Appending<'a> {
             let open = self.open();
             self.settle_known(&self.call(&open), &open).await;
         }
+        // Those that do not fit behind others of their call, until these are written: what they are told must be a version that
+        // the stream had.
+        let mut later = Vec::new();
         loop {
-            let open = self.open();
+            let mut open = self.open();
             if open.is_empty() {
                 return;
             }
+            if open.iter().all(|index| later.contains(index)) {
+                later.clear();
+            }
+            open.retain(|index| !later.contains(index));
             let open = if alone { &open[..1] } else { &open };
             let (call, tried) = self.fitting(open);
             let found = call.found(&self.server.seen).into_iter();
@@ -125,6 +131,13 @@ impl<'a> Appending<'a> {
                         if misfits.iter().all(Option::is_none) {
                             return self.fail(&tried, &misread());
                         }
+                        let behind = misfits.iter().zip(&tried).filter_map(|(misfit, index)| {
+                            misfit
+                                .as_ref()
+                                .is_some_and(|misfit| misfit.behind_others)
+                                .then_some(*index)
+                        });
+                        later.extend(behind);
                         self.settle_misfits(&tried, &misfits).await;
                         continue;
                     }
@@ -227,23 +240,25 @@ impl<'a> Appending<'a> {
     }
 
     /// Tells those that do not fit: each was either written before, or has a conflict.
-    async fn settle_misfits(
-        &mut self,
-        tried: &[usize],
-        misfits: &[Option<(&StreamAppend, Version)>],
-    ) {
+    async fn settle_misfits(&mut self, tried: &[usize], misfits: &[Option<Misfit<'_>>]) {
+        let told = |misfit: &Option<Misfit<'_>>| misfit.as_ref().is_some_and(|m| !m.behind_others);
         let refused: Vec<usize> = misfits
             .iter()
             .zip(tried)
-            .filter_map(|(misfit, index)| misfit.is_some().then_some(*index))
+            .filter_map(|(misfit, index)| told(misfit).then_some(*index))
             .collect();
+        if refused.is_empty() {
+            return;
+        }
         self.settle_known(&self.call(&refused), &refused).await;
         for (misfit, index) in misfits.iter().zip(tried) {
-            if let (Some((part, actual)), None) = (misfit, &self.outcomes[*index]) {
+            if let (Some(misfit), None) = (misfit, &self.outcomes[*index])
+                && !misfit.behind_others
+            {
                 self.outcomes[*index] = Some(Err(AppendError::Conflict {
-                    stream: part.stream.clone(),
-                    expected: part.expected,
-                    actual: *actual,
+                    stream: misfit.part.stream.clone(),
+                    expected: misfit.part.expected,
+                    actual: misfit.actual,
                 }));
             }
         }

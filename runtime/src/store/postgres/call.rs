@@ -290,7 +290,7 @@ impl<'a> Call<'a> {
 
     /// For each batch the part whose expectation does not hold, and the version that its stream has, when the streams were at these
     /// versions and all that fit are written.
-    pub(super) fn misfits(&self, versions: &[i64]) -> Vec<Option<(&'a StreamAppend, Version)>> {
+    pub(super) fn misfits(&self, versions: &[i64]) -> Vec<Option<Misfit<'a>>> {
         let mut reached = versions.to_vec();
         let misfit = |batch: &&'a Batch| {
             let before = reached.clone();
@@ -298,8 +298,14 @@ impl<'a> Call<'a> {
                 let version = reached.get_mut(self.place(part))?;
                 let actual = Version(u64::try_from(*version).unwrap_or(0));
                 if !part.expected.holds(actual) {
+                    let place = self.place(part);
+                    let behind_others = before.get(place) != versions.get(place);
                     reached = before;
-                    return Some((part, actual));
+                    return Some(Misfit {
+                        part,
+                        actual,
+                        behind_others,
+                    });
                 }
                 *version += count(part.events.len());
             }
@@ -307,6 +313,17 @@ impl<'a> Call<'a> {
         };
         self.batches.iter().map(misfit).collect()
     }
+}
+
+/// Why a batch cannot be written.
+#[derive(Debug)]
+pub(super) struct Misfit<'a> {
+    /// The part whose expectation does not hold.
+    pub(super) part: &'a StreamAppend,
+    /// The version of its stream.
+    pub(super) actual: Version,
+    /// That version counts events of other batches of the call, which are not written yet, and may never be.
+    pub(super) behind_others: bool,
 }
 
 /// What a call came to.

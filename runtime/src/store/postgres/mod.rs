@@ -50,7 +50,9 @@
 //! # The order
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
 //! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.
-//! Readers must ask the server that is written to, not a standby. Never set or cache the sequence `positions`.
+//! Readers must ask the server that is written to, not a standby. Never set or cache the sequence `positions`; a log whose sequence
+//! was altered is refused with [`ConnectError::UnsafeSequence`](crate::store::ConnectError::UnsafeSequence). Who inserts events by
+//! hand leaves the position to its default: one that was drawn earlier is not guarded.
 
 mod append;
 mod call;

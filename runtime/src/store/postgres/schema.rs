@@ -41,6 +41,12 @@ const FREE_NUMBER: &str = "SELECT number FROM generate_series(1, 32767) AS numbe
     )
     ORDER BY random() LIMIT 1";
 
+/// How the sequence of positions gives them out, how far it is, and how far the events are. These are looked for as they were when
+/// the statement began, the sequence later, so an append in between does not look like a sequence that was set back.
+const SEQUENCE: &str = "SELECT s.seqcache, s.seqincrement, s.seqcycle, coalesce(pg_sequence_last_value(s.seqrelid), 0),
+        (SELECT coalesce(max(position), 0) FROM recount.events)
+    FROM pg_sequence AS s WHERE s.seqrelid = 'recount.positions'::regclass";
+
 /// What a schema turned out to be.
 enum Found {
     /// Nothing of a log yet.
@@ -76,7 +82,15 @@ pub(super) async fn prepare(
     };
     // A user who may only read gets no further than this.
     if is_newest(inspect(connection, schema).await.map_err(refused)?)?.is_none() {
-        return Ok(());
+        return match unsafe_sequence(connection, schema).await.map_err(refused)? {
+            None => Ok(()),
+            Some((found, remedy)) => Err(ConnectError::UnsafeSequence {
+                url: url.to_owned(),
+                schema: schema.to_owned(),
+                found,
+                remedy,
+            }),
+        };
     }
     let transaction = connection.transaction().await.map_err(refused)?;
     transaction
@@ -108,6 +122,36 @@ async fn inspect(
     Ok(Found::Log(
         connection.query_one(&version, &[]).await?.try_get(0)?,
     ))
+}
+
+/// What is wrong with the sequence of positions, and the statement that mends it. Positions must rise in the order in which they
+/// are drawn, whoever draws them: else some are given out below those that readers have seen.
+async fn unsafe_sequence(
+    connection: &impl deadpool_postgres::GenericClient,
+    schema: &str,
+) -> Result<Option<(String, String)>, tokio_postgres::Error> {
+    let row = connection.query_one(&within(schema, SEQUENCE), &[]).await?;
+    let (cache, step, cycles): (i64, i64, bool) =
+        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let (drawn, last): (i64, i64) = (row.try_get(3)?, row.try_get(4)?);
+    let found = match () {
+        () if cache != 1 => format!("hands each connection {cache} positions at a time"),
+        () if step != 1 => format!("counts in steps of {step}"),
+        () if cycles => "begins again after its end".to_owned(),
+        () if drawn < last => {
+            let remedy = within(
+                schema,
+                &format!("SELECT setval('recount.positions', {last})"),
+            );
+            return Ok(Some((
+                format!("stands at {drawn}, behind the last event at position {last}"),
+                remedy,
+            )));
+        }
+        () => return Ok(None),
+    };
+    let remedy = "ALTER SEQUENCE recount.positions CACHE 1 INCREMENT 1 NO CYCLE";
+    Ok(Some((found, within(schema, remedy))))
 }
 
 async fn migrate(
