@@ -8,9 +8,11 @@ mod order;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;
+mod tls;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};
+use tokio_postgres::Client;
 
 fn stream(id: &str) -> StreamId {
     StreamId::new("account", id).unwrap()
@@ -18,6 +20,10 @@ fn stream(id: &str) -> StreamId {
 
 fn event(name: &'static str) -> NewEvent {
     NewEvent::json(name, 1, &name).unwrap()
+}
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap();
 }
 
 /// The names of all events that a reader may see, in order.

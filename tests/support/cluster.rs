@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use tokio_postgres::{Client, NoTls};
+
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -173,6 +175,23 @@ impl Cluster {
     #[allow(dead_code, reason = "not every test needs another user")]
     pub fn url_as(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A connection of its superuser to the first database.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub async fn client(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        // Who uses it is told when it breaks.
+        tokio::spawn(async move { drop(connection.await) });
+        client
+    }
+
+    /// Waits until no session of this application name is there.
+    #[allow(dead_code, reason = "not every test waits for it")]
+    pub async fn wait_until_gone(&self, application: &str) {
+        let client = self.client().await;
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)";
+        while client.query_one(sql, &[&application]).await.unwrap().get(0) {}
     }
 
     #[allow(dead_code, reason = "not every test writes URLs of its own")]

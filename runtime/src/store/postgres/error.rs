@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
 use crate::log::{AppendError, ReadError};
@@ -14,36 +14,98 @@ use crate::store::{BackendError, StoreError};
 pub(super) enum Cause {
     #[error("{}", told(.0))]
     Database(Arc<tokio_postgres::Error>),
-    #[error("{0}")]
+    #[error("{}", waited(.0))]
     Pool(Arc<PoolError>),
+    /// What a pooler between here and the server must do.
+    #[error("the connection leads to a pooler: {0}")]
+    Pooler(String),
     #[error(transparent)]
     Closed(Closed),
     #[error("{0}")]
     Other(&'static str),
 }
 
-/// The driver says only "db error" and keeps the rest for its source.
+/// The driver says only "db error" and keeps the rest for its source; the server does not say what to do.
 fn told(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
+    let told = match error.as_db_error() {
         Some(error) => error.to_string(),
         None => match std::error::Error::source(error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
+    };
+    match error.code().and_then(advice) {
+        Some(advice) => format!("{told}; {advice}"),
+        None => told,
+    }
+}
+
+/// What to do about an error that has nothing to do with what was asked.
+fn advice(state: &SqlState) -> Option<&'static str> {
+    Some(match state.code() {
+        "53300" => {
+            "open fewer connections (`connections`), or raise `max_connections` of the server"
+        }
+        "53100" => "free space on the server",
+        "53200" => "append less at once, or give the server more memory",
+        "57P03" => "wait until the server has started",
+        "57014" => "try again, or raise `statement_timeout`",
+        "55P03" => "try again, or raise `lock_timeout`",
+        "25006" => {
+            "append on the server that is written to, not on a standby, and not with `default_transaction_read_only`"
+        }
+        "42501" => "grant the user the right",
+        _ => return None,
+    })
+}
+
+fn waited(error: &PoolError) -> String {
+    match error {
+        PoolError::Timeout(TimeoutType::Wait) => {
+            "all connections were in use for too long; allow more (`connections`), or a longer wait (`wait_timeout`)".to_owned()
+        }
+        PoolError::Timeout(_) => {
+            "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
 impl Cause {
     /// The server's code, when it answered.
     pub(super) fn state(&self) -> Option<&SqlState> {
+        self.driver()?.code()
+    }
+
+    /// What the driver said.
+    pub(super) fn driver(&self) -> Option<&tokio_postgres::Error> {
         match self {
-            Self::Database(error) => error.code(),
-            Self::Pool(error) => match &**error {
-                PoolError::Backend(error) => error.code(),
-                _ => None,
-            },
-            Self::Closed(_) | Self::Other(_) => None,
+            Self::Database(error) => Some(error),
+            _ => None,
         }
+    }
+
+    /// Whether the connection is gone, so that another one may do better.
+    pub(super) fn is_lost(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        match error.code() {
+            Some(state) => {
+                matches!(state.code(), "57P01" | "57P02") || state.code().starts_with("08")
+            }
+            None => {
+                let io = std::error::Error::source(error)
+                    .is_some_and(|source| source.is::<std::io::Error>());
+                error.is_closed() || io
+            }
+        }
+    }
+
+    /// Whether the server asked for a password that the URL does not have.
+    pub(super) fn is_without_password(&self) -> bool {
+        let source = self.driver().and_then(std::error::Error::source);
+        source.is_some_and(|source| source.to_string() == "password missing")
     }
 }
 
@@ -57,7 +119,12 @@ impl From<PoolError> for Cause {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Closed => Self::Closed(Closed),
-            PoolError::Backend(error) => error.into(),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                error.into()
+            }
+            PoolError::PostCreateHook(HookError::Message(advice)) => {
+                Self::Pooler(advice.into_owned())
+            }
             error => Self::Pool(Arc::new(error)),
         }
     }

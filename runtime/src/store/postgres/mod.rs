@@ -54,8 +54,10 @@ mod options;
 mod read;
 mod schema;
 mod select;
+mod session;
 mod sql;
 mod state;
+mod tls;
 mod writer;
 
 use std::sync::Arc;
@@ -66,6 +68,7 @@ use self::error::{Failure, unreadable};
 pub use self::options::PostgresOptions;
 use self::read::Readers;
 use self::sql::Sql;
+pub use self::tls::TlsMode;
 use self::writer::Writer;
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
