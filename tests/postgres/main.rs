@@ -5,6 +5,8 @@ mod cluster;
 mod clusters;
 mod connect;
 mod order;
+mod proxy;
+mod refusals;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;

@@ -96,6 +96,14 @@ pub enum ConnectError {
         /// What stands in the way, and what to do.
         advice: String,
     },
+    /// The server is a copy of another one. Only the one that is written to knows which events are still to come.
+    #[error(
+        "the server of {url} is a standby; connect to the one that is written to, or name all of them, with `target_session_attrs=read-write`"
+    )]
+    Standby {
+        /// The URL.
+        url: String,
+    },
     /// The user may not read the log, or may not make one where none is yet.
     #[error("the user of {url} lacks a right on the schema {schema:?}")]
     NoRight {

@@ -152,6 +152,10 @@ pub(super) async fn append(
         .prepare_cached(&sql.append)
         .await
         .map_err(Failure::before)?;
+    // What is not sent is not written.
+    if connection.is_closed() {
+        return Err(Failure::Unavailable(Cause::Lost));
+    }
     let row = connection
         .query_one(&statement, &arguments.as_params())
         .await

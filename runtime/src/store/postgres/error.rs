@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
+use super::session::{SILENT, STANDBY};
 use crate::log::{AppendError, ReadError};
 use crate::store::backend::Closed;
 use crate::store::{BackendError, StoreError};
@@ -16,9 +17,17 @@ pub(super) enum Cause {
     Database(Arc<tokio_postgres::Error>),
     #[error("{}", waited(.0))]
     Pool(Arc<PoolError>),
+    #[error(
+        "the server is a standby, which does not know who appends; ask the one that is written to"
+    )]
+    Standby,
+    #[error("{SLOW}")]
+    Silent,
     /// What a pooler between here and the server must do.
     #[error("the connection leads to a pooler: {0}")]
     Pooler(String),
+    #[error("the connection was closed before anything was sent")]
+    Lost,
     #[error(transparent)]
     Closed(Closed),
     #[error("{0}")]
@@ -59,14 +68,14 @@ fn advice(state: &SqlState) -> Option<&'static str> {
     })
 }
 
+const SLOW: &str = "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`";
+
 fn waited(error: &PoolError) -> String {
     match error {
         PoolError::Timeout(TimeoutType::Wait) => {
             "all connections were in use for too long; allow more (`connections`), or a longer wait (`wait_timeout`)".to_owned()
         }
-        PoolError::Timeout(_) => {
-            "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`".to_owned()
-        }
+        PoolError::Timeout(_) => SLOW.to_owned(),
         other => other.to_string(),
     }
 }
@@ -87,8 +96,9 @@ impl Cause {
 
     /// Whether the connection is gone, so that another one may do better.
     pub(super) fn is_lost(&self) -> bool {
-        let Self::Database(error) = self else {
-            return false;
+        let error = match self {
+            Self::Database(error) => error,
+            cause => return matches!(cause, Self::Lost),
         };
         match error.code() {
             Some(state) => {
@@ -122,9 +132,11 @@ impl From<PoolError> for Cause {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 error.into()
             }
-            PoolError::PostCreateHook(HookError::Message(advice)) => {
-                Self::Pooler(advice.into_owned())
-            }
+            PoolError::PostCreateHook(HookError::Message(told)) => match &*told {
+                STANDBY => Self::Standby,
+                SILENT => Self::Silent,
+                advice => Self::Pooler(advice.to_owned()),
+            },
             error => Self::Pool(Arc::new(error)),
         }
     }
@@ -168,7 +180,10 @@ impl Failure {
             "25006" | "42501" => Self::ReadOnly(cause),
             "53100" => Self::Full(cause),
             "57P01" | "57P02" | "57P03" | "40003" | "08007" => Self::Unknown(cause),
-            code if code.starts_with("22") || code.starts_with("54") => Self::Unstorable(cause),
+            // 23: a rule that somebody else gave the tables.
+            code if ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
+                Self::Unstorable(cause)
+            }
             _ => Self::Unavailable(cause),
         }
     }

@@ -64,7 +64,7 @@ use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 
-use self::error::{Failure, unreadable};
+use self::error::{Cause, Failure, unreadable};
 pub use self::options::PostgresOptions;
 use self::read::Readers;
 use self::sql::Sql;
@@ -109,6 +109,22 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Inner {
+    /// Asks something that changes nothing; once more when the connection was lost, since another one may do.
+    async fn ask<T, A>(&self, question: impl Fn() -> A) -> Result<T, Cause>
+    where
+        A: Future<Output = Result<T, Cause>>,
+    {
+        match question().await {
+            Err(cause) if cause.is_lost() => {
+                tracing::debug!(url = self.url, %cause, "asked again on another connection");
+                // What broke one broke others that wait.
+                self.pool.retain(|_, _| false);
+                question().await
+            }
+            answer => answer,
+        }
+    }
+
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
         let tenant = batch.tenant().cloned();
         let mut appended = if batch.parts().is_empty() {
@@ -150,7 +166,7 @@ impl Backend for PostgresBackend {
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let version = inner.version(stream).await;
+            let version = inner.ask(|| inner.version(stream)).await;
             version.map_err(|cause| unreadable(&inner.url, cause))
         })
     }
@@ -161,7 +177,7 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let head = inner.head(tenant).await;
+            let head = inner.ask(|| inner.head(tenant)).await;
             head.map_err(|cause| unreadable(&inner.url, cause))
         })
     }
@@ -172,7 +188,7 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Stats, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let stats = inner.stats(tenant).await;
+            let stats = inner.ask(|| inner.stats(tenant)).await;
             stats.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -184,7 +200,7 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let snapshot = inner.snapshot(stream, fingerprint).await;
+            let snapshot = inner.ask(|| inner.snapshot(stream, fingerprint)).await;
             snapshot.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -220,7 +236,7 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let checkpoint = inner.checkpoint(tenant, projection).await;
+            let checkpoint = inner.ask(|| inner.checkpoint(tenant, projection)).await;
             checkpoint.map_err(|cause| inner.unusable(cause))
         })
     }

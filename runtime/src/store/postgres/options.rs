@@ -421,7 +421,12 @@ impl PostgresOptions {
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.wait).filter(|wait| !wait.is_zero()))
             .create_timeout(connecting)
-            .post_create(Hook::async_fn(|client, _| Box::pin(session::check(client))))
+            .pre_recycle(Hook::async_fn(move |client, metrics| {
+                Box::pin(session::look_after(client, metrics.last_used(), connecting))
+            }))
+            .post_create(Hook::async_fn(move |client, _| {
+                Box::pin(session::in_time(session::check(client), connecting))
+            }))
             .build()
             .map_err(|error| ConnectError::Unavailable {
                 url: url.to_owned(),
@@ -442,6 +447,9 @@ impl PostgresOptions {
         }
         if let Cause::Pooler(advice) = cause {
             return ConnectError::Pooler { url, advice };
+        }
+        if matches!(cause, Cause::Standby) {
+            return ConnectError::Standby { url };
         }
         match cause.state().map(tokio_postgres::error::SqlState::code) {
             Some("28P01" | "28000") => ConnectError::Denied {

@@ -88,7 +88,7 @@ impl Readers {
     /// Reads one page.
     pub(super) async fn page(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
         let unread = |cause| unreadable(&self.url, cause);
-        let mut looked = false;
+        let (mut looked, mut lost) = (false, false);
         loop {
             page.clear();
             match self.fill(query, page).await {
@@ -110,6 +110,11 @@ impl Readers {
                         position,
                         reason: format!("its kind {number} is not in the table of kinds"),
                     });
+                }
+                Err(Stop::Cause(cause)) if cause.is_lost() && !lost => {
+                    lost = true;
+                    // Another connection may do; what broke this one broke others that wait.
+                    self.pool.retain(|_, _| false);
                 }
                 Err(Stop::Cause(cause)) => return Err(unread(cause)),
             }

@@ -111,18 +111,27 @@ fn is_startup_refused(error: &Error) -> bool {
     })
 }
 
-/// Looks whether a new connection leads to a session that was told its settings. Behind a pooler none is: then another one may
-/// answer each statement, so they must all have been told, and the pooler must know the prepared statements.
+/// What a hook says of a server that is a standby.
+pub(super) const STANDBY: &str = "standby";
+
+/// What a hook says of a server that does not answer.
+pub(super) const SILENT: &str = "silent";
+
+/// Looks whether a new connection leads to the server that is written to, and to a session that was told its settings. Behind a
+/// pooler none is: then another one may answer each statement, so they must all have been told, and the pooler must know the
+/// prepared statements.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
-    let told = "SELECT current_setting('recount.session', true)";
-    let answer = client
-        .simple_query(told)
-        .await
-        .map_err(HookError::Backend)?;
-    let is_told = answer.iter().any(
-        |message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("told")),
-    );
-    if is_told {
+    let sql = "SELECT current_setting('recount.session', true), pg_is_in_recovery()";
+    let answer = client.simple_query(sql).await.map_err(HookError::Backend)?;
+    let has = |column: usize, value: &str| {
+        let is_value = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(column) == Some(value));
+        answer.iter().any(is_value)
+    };
+    // Who appends is known to the locks of the server that is written to, and to no other.
+    if has(1, "t") {
+        return Err(HookError::message(STANDBY));
+    }
+    if has(0, "told") {
         return Ok(());
     }
     if !keeps_statements(client).await.map_err(HookError::Backend)? {
@@ -139,6 +148,36 @@ pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
         "it does not pass on a session's settings, so the role must bring them; run `{missing}`, then let the pooler connect to the \
          server anew"
     )))
+}
+
+/// How long a connection may rest before it is tried out.
+const RESTED: Duration = Duration::from_secs(1);
+
+/// Finds out whether a connection that has rested is still one; what is sent on one that is not has an unknown outcome.
+pub(super) async fn look_after(
+    client: &ClientWrapper,
+    rested: Duration,
+    most: Option<Duration>,
+) -> Result<(), HookError> {
+    if rested < RESTED {
+        return Ok(());
+    }
+    let tried = async { client.simple_query("").await.map_err(HookError::Backend) };
+    in_time(tried, most).await.map(drop)
+}
+
+/// Gives up on a server that says nothing.
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, HookError>>,
+    most: Option<Duration>,
+) -> Result<T, HookError> {
+    let Some(most) = most else {
+        return answer.await;
+    };
+    let silent = |_| Err(HookError::message(SILENT));
+    tokio::time::timeout(most, answer)
+        .await
+        .unwrap_or_else(silent)
 }
 
 /// Whether a prepared statement of ours has another name in the server than the driver gave it, which is how a pooler keeps those

@@ -225,13 +225,19 @@ impl Writer {
     }
 
     async fn attempt(&self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
-        let connection = self.pool.get().await.map_err(Failure::before)?;
-        let mut attempt = 1;
+        let mut connection = self.pool.get().await.map_err(Failure::before)?;
+        let (mut attempt, mut lost) = (1, false);
         loop {
             match append(batches, &connection, &self.names, &self.sql).await {
                 Err(Failure::Retry(cause)) if attempt < ATTEMPTS => {
                     tracing::debug!(url = self.url, attempt, %cause, "a group is written again");
                     attempt += 1;
+                }
+                // Nothing was sent, and another connection may do; what broke this one broke others that wait.
+                Err(Failure::Unavailable(cause)) if cause.is_lost() && !lost => {
+                    lost = true;
+                    self.pool.retain(|_, _| false);
+                    connection = self.pool.get().await.map_err(Failure::before)?;
                 }
                 outcome => return outcome,
             }
