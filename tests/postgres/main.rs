@@ -4,6 +4,7 @@
 mod cluster;
 mod clusters;
 mod connect;
+mod failures;
 mod order;
 mod proxy;
 mod refusals;

@@ -224,6 +224,12 @@ impl Cluster {
         path
     }
 
+    /// Gives a folder or a file to the user that the server runs as.
+    #[allow(dead_code, reason = "not every test has places of its own")]
+    pub fn give(path: &Path) {
+        give_to_server(path);
+    }
+
     /// Starts a stopped server, and waits until it lets somebody in.
     pub fn start(&self) {
         self.try_start()

@@ -188,6 +188,18 @@ impl Failure {
         }
     }
 
+    /// Whether the connection is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::Retry(cause)
+            | Self::ReadOnly(cause)
+            | Self::Full(cause)
+            | Self::Unstorable(cause)
+            | Self::Unavailable(cause)
+            | Self::Unknown(cause) => cause.is_lost(),
+        }
+    }
+
     pub(super) fn closed() -> Self {
         Self::Unavailable(Cause::Closed(Closed))
     }

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Client, Pool};
 use tokio::sync::{Notify, oneshot};
 
 use super::append::{Outcome, append};
@@ -233,10 +233,15 @@ impl Writer {
                     tracing::debug!(url = self.url, attempt, %cause, "a group is written again");
                     attempt += 1;
                 }
-                // Nothing was sent, and another connection may do; what broke this one broke others that wait.
-                Err(Failure::Unavailable(cause)) if cause.is_lost() && !lost => {
-                    lost = true;
+                Err(failure) if failure.is_lost() => {
+                    // It may not have noticed yet that it ended; what broke it broke others that wait.
+                    drop(Client::take(connection));
                     self.pool.retain(|_, _| false);
+                    // Nothing was sent then, and another connection may do.
+                    if lost || !matches!(failure, Failure::Unavailable(_)) {
+                        return Err(failure);
+                    }
+                    lost = true;
                     connection = self.pool.get().await.map_err(Failure::before)?;
                 }
                 outcome => return outcome,
