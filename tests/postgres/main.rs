@@ -6,6 +6,7 @@ mod clusters;
 mod connect;
 mod failures;
 mod order;
+mod pooler;
 mod proxy;
 mod refusals;
 #[path = "../support/postgres.rs"]
