@@ -1,11 +1,10 @@
 //! Servers that end in the middle of it all: what was acknowledged stays, nothing is applied twice, and the work goes on.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use recount::Store;
 use recount::log::{AppendError, Batch, EventId, Expected, NewEvent, Position, Query};
@@ -48,7 +47,7 @@ struct Run {
     /// Whether all who write have ended.
     written: Arc<AtomicBool>,
     /// How much was acknowledged by all.
-    acknowledged: Arc<AtomicUsize>,
+    acknowledged: Arc<watch::Sender<usize>>,
 }
 
 impl Run {
@@ -57,7 +56,7 @@ impl Run {
     }
 
     fn acknowledge(&self) {
-        self.acknowledged.fetch_add(1, Ordering::AcqRel);
+        self.acknowledged.send_modify(|count| *count += 1);
     }
 
     async fn server(&mut self) {
@@ -159,9 +158,70 @@ async fn follow(store: Store, mut of: Run) -> Vec<EventId> {
 
 /// Waits until as much as this more was acknowledged.
 async fn wait_for_more(of: &Run, more: usize) {
-    let wanted = of.acknowledged.load(Ordering::Acquire) + more;
-    while of.acknowledged.load(Ordering::Acquire) < wanted {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut acknowledged = of.acknowledged.subscribe();
+    let wanted = *acknowledged.borrow() + more;
+    acknowledged
+        .wait_for(|count| *count >= wanted)
+        .await
+        .unwrap();
+}
+
+/// Ends the server in each way, and then sessions by themselves, while others work.
+async fn end_again_and_again(cluster: &Arc<Cluster>, of: &Run, up: &watch::Sender<bool>) {
+    for how in [Stop::Fast, Stop::Immediate, Stop::Kill, Stop::Kill] {
+        wait_for_more(of, 100).await;
+        up.send_replace(false);
+        let server = Arc::clone(cluster);
+        let restarted = tokio::task::spawn_blocking(move || server.restart(how));
+        restarted.await.unwrap();
+        up.send_replace(true);
+    }
+    let client = cluster.client().await;
+    for _ in 0..20 {
+        wait_for_more(of, 5).await;
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'recount' ORDER BY random() LIMIT 2";
+        run(&client, sql).await;
+    }
+    wait_for_more(of, 100).await;
+}
+
+/// Each command is stored as often as its caller was told.
+async fn check_commands(store: &Store, told: &[(usize, Told)]) {
+    let stored = store.read(Query::all().category("till")).collect().await;
+    let mut times: HashMap<usize, usize> = HashMap::new();
+    for event in stored.unwrap() {
+        let counted: Counted = serde_json::from_slice(&event.payload).unwrap();
+        *times.entry(counted.command).or_default() += 1;
+    }
+    for (command, told) in told {
+        let times = times.remove(command).unwrap_or(0);
+        let right = match told {
+            Told::Done => times == 1,
+            Told::NotDone => times == 0,
+            Told::Unknown => times <= 1,
+        };
+        assert!(
+            right,
+            "{command} was told {told:?} and is stored {times} times"
+        );
+    }
+    assert!(times.is_empty(), "{times:?}");
+}
+
+/// Each batch is stored once, those of a task in its order.
+async fn check_batches(store: &Store, ids: &[Vec<(EventId, EventId)>]) {
+    let read = async |id: &str| -> Vec<EventId> {
+        let events = store.read(Query::stream(&stream(id))).collect().await;
+        events.unwrap().iter().map(|event| event.id).collect()
+    };
+    let mut shared = read("shared").await;
+    shared.sort_unstable();
+    let mut wanted: Vec<_> = ids.iter().flatten().map(|(_, second)| *second).collect();
+    wanted.sort_unstable();
+    assert_eq!(shared, wanted);
+    for (task, ids) in ids.iter().enumerate() {
+        let wanted = ids.iter().map(|(first, _)| *first);
+        assert!(wanted.eq(read(&format!("own {task}")).await), "{task}");
     }
 }
 
@@ -176,7 +236,7 @@ async fn what_was_acknowledged_outlives_every_end_of_the_server_and_nothing_is_a
         up: is_up,
         done: Arc::default(),
         written: Arc::default(),
-        acknowledged: Arc::default(),
+        acknowledged: Arc::new(watch::Sender::new(0)),
     };
     // Two handles, as two processes have them.
     let stores = [
@@ -192,23 +252,7 @@ async fn what_was_acknowledged_outlives_every_end_of_the_server_and_nothing_is_a
             readers.push(tokio::spawn(follow(store, of.clone())));
         }
     }
-    for how in [Stop::Fast, Stop::Immediate, Stop::Kill, Stop::Kill] {
-        wait_for_more(&of, 100).await;
-        up.send_replace(false);
-        let server = Arc::clone(&cluster);
-        tokio::task::spawn_blocking(move || server.restart(how))
-            .await
-            .unwrap();
-        up.send_replace(true);
-    }
-    // Sessions that end by themselves.
-    let client = cluster.client().await;
-    for _ in 0..20 {
-        wait_for_more(&of, 5).await;
-        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'recount' ORDER BY random() LIMIT 2";
-        run(&client, sql).await;
-    }
-    wait_for_more(&of, 100).await;
+    end_again_and_again(&cluster, &of, &up).await;
     of.done.store(true, Ordering::Release);
 
     let store = &stores[0];
@@ -221,52 +265,8 @@ async fn what_was_acknowledged_outlives_every_end_of_the_server_and_nothing_is_a
         ids.push(task.await.unwrap());
     }
     of.written.store(true, Ordering::Release);
-    let mut times: HashMap<usize, usize> = HashMap::new();
-    for event in store
-        .read(Query::all().category("till"))
-        .collect()
-        .await
-        .unwrap()
-    {
-        let counted: Counted = serde_json::from_slice(&event.payload).unwrap();
-        *times.entry(counted.command).or_default() += 1;
-    }
-    for (command, told) in &told {
-        let times = times.remove(command).unwrap_or(0);
-        let right = match told {
-            Told::Done => times == 1,
-            Told::NotDone => times == 0,
-            Told::Unknown => times <= 1,
-        };
-        assert!(
-            right,
-            "{command} was told {told:?} and is stored {times} times"
-        );
-    }
-    assert!(times.is_empty(), "{times:?}");
-    let shared = store
-        .read(Query::stream(&stream("shared")))
-        .collect()
-        .await
-        .unwrap();
-    let mut shared_ids: Vec<_> = shared.iter().map(|event| event.id).collect();
-    shared_ids.sort_unstable();
-    let mut wanted: Vec<_> = ids.iter().flatten().map(|(_, second)| *second).collect();
-    wanted.sort_unstable();
-    assert_eq!(shared_ids, wanted);
-    for (task, ids) in ids.iter().enumerate() {
-        let own = store
-            .read(Query::stream(&stream(&format!("own {task}"))))
-            .collect()
-            .await
-            .unwrap();
-        assert!(
-            own.iter()
-                .map(|event| event.id)
-                .eq(ids.iter().map(|(first, _)| *first)),
-            "{task}"
-        );
-    }
+    check_commands(store, &told).await;
+    check_batches(store, &ids).await;
     let all = store.read(Query::all()).collect().await.unwrap();
     for reader in readers {
         let read = reader.await.unwrap();
@@ -286,40 +286,31 @@ async fn what_was_acknowledged_outlives_every_end_of_the_server_and_nothing_is_a
         count(Told::Done),
         count(Told::NotDone),
         count(Told::Unknown),
-        wanted.len(),
+        ids.iter().flatten().count(),
         all.len()
     );
 }
 
-/// A disk so small that it fills up, mounted for as long as this is there.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// `None` when this user may not mount one, which is said, and fails where `CI` is set.
-    fn mount(at: &Path, size: &str) -> Option<Self> {
-        std::fs::create_dir(at).unwrap();
-        let options = format!("size={size},mode=777");
-        let mut mount = Command::new("mount");
-        let mounted = mount
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(at)
-            .status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            println!("NOT RUN on a full disk: no disk can be mounted here");
-            assert!(std::env::var_os("CI").is_none(), "a disk is needed here");
-            return None;
-        }
-        Some(Self(at.to_owned()))
+/// A disk so small that it fills up, in the folder of a server, which unmounts it at its end. `None` when this user may not mount one,
+/// which is said, and fails where `CI` is set.
+fn mount(cluster: &Cluster, size: &str) -> Option<PathBuf> {
+    let place = cluster.folder().join("small");
+    std::fs::create_dir(&place).unwrap();
+    let mut mount = Command::new("mount");
+    mount.args([
+        "-t",
+        "tmpfs",
+        "-o",
+        &format!("size={size},mode=777"),
+        "tmpfs",
+    ]);
+    let mounted = mount.arg(&place).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        println!("NOT RUN on a full disk: no disk can be mounted here");
+        assert!(std::env::var_os("CI").is_none(), "a disk is needed here");
+        return None;
     }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        if !unmounted.is_ok_and(|status| status.success()) {
-            println!("{} is left behind", self.0.display());
-        }
-    }
+    Some(place)
 }
 
 #[tokio::test]
@@ -327,16 +318,16 @@ async fn a_full_disk_is_told_and_the_log_goes_on_when_there_is_space() {
     let Some(cluster) = Cluster::new(&[]) else {
         return;
     };
-    let Some(disk) = Disk::mount(&cluster.folder().join("small"), "8m") else {
+    let Some(disk) = mount(&cluster, "8m") else {
         return;
     };
-    let ballast = disk.0.join("ballast");
+    let ballast = disk.join("ballast");
     std::fs::write(&ballast, vec![0; 4 << 20]).unwrap();
     let (store, client) = (
         Store::connect(&cluster.url()).await.unwrap(),
         cluster.client().await,
     );
-    let place = disk.0.join("space");
+    let place = disk.join("space");
     std::fs::create_dir(&place).unwrap();
     Cluster::give(&place);
     run(
@@ -375,6 +366,4 @@ async fn a_full_disk_is_told_and_the_log_goes_on_when_there_is_space() {
     std::fs::remove_file(ballast).unwrap();
     assert!(!store.append_batch(batch).await.unwrap().repeated);
     assert_eq!(seen(&store).await.len(), written + 1);
-    store.close().await.unwrap();
-    cluster.stop(Stop::Immediate);
 }

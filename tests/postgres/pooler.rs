@@ -1,7 +1,7 @@
 //! PgBouncer between a store and its server, in transaction mode: each statement may be answered by another session.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use futures_util::future;
@@ -41,7 +41,7 @@ async fn server() -> Option<Cluster> {
 }
 
 /// Starts PgBouncer, which ends with the server; the URL for clerk through it.
-fn start(program: &PathBuf, cluster: &Cluster, settings: &[&str]) -> String {
+fn start(program: &Path, cluster: &Cluster, settings: &[&str]) -> String {
     let port = free_port();
     let folder = cluster.folder();
     let file = |name: &str| folder.join(format!("pooler-{port}{name}"));

@@ -41,6 +41,7 @@ const GUARD: &str = r#"trap '' INT TERM HUP
 read -r _
 for file in "$FOLDER"/*.pid; do [ -f "$file" ] && kill -9 "$(cat "$file")"; done
 "$@" >/dev/null 2>&1
+for place in "$FOLDER"/*/; do mountpoint -q "$place" && umount --lazy "$place"; done
 rm -rf -- "$FOLDER""#;
 
 /// The folder with the server's programs: of the newest version that is installed, else on the path.

@@ -100,16 +100,11 @@ impl Cause {
             Self::Database(error) => error,
             cause => return matches!(cause, Self::Lost),
         };
-        match error.code() {
-            Some(state) => {
-                matches!(state.code(), "57P01" | "57P02") || state.code().starts_with("08")
-            }
-            None => {
-                let io = std::error::Error::source(error)
-                    .is_some_and(|source| source.is::<std::io::Error>());
-                error.is_closed() || io
-            }
+        if let Some(state) = error.code() {
+            return matches!(state.code(), "57P01" | "57P02") || state.code().starts_with("08");
         }
+        let source = std::error::Error::source(error);
+        error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
     }
 
     /// Whether the server asked for a password that the URL does not have.

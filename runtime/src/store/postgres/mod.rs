@@ -46,6 +46,42 @@
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
 //! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.
 //! Readers must ask the server that is written to, not a standby. Never set or cache the sequence `positions`.
+//!
+//! # Connections
+//! They are opened when they are needed, up to [`PostgresOptions::connections`], and kept. One that broke while nobody used it is
+//! replaced silently: one that has rested for a second is tried out before it is used. All times have limits, which
+//! [`PostgresOptions::from_url`] lists.
+//!
+//! [`TlsMode`] says how connections are encrypted. As with libpq nobody is checked unless the URL asks for it; over a network write
+//! `sslmode=verify-full`.
+//!
+//! # Behind PgBouncer
+//! Poolers that give each session a server's session of its own, and pass on what it is told, need nothing. PgBouncer does neither
+//! in transaction mode, and refuses the parameter `options`. The log then works without it, if
+//!
+//! - PgBouncer is 1.21 or later and has `max_prepared_statements` above 0, so that it knows the prepared statements of its clients;
+//! - the role brings the settings that a session is told otherwise. [`ConnectError::Pooler`](super::ConnectError::Pooler) shows the
+//!   `ALTER ROLE` to run; `RECONNECT` in PgBouncer's console makes it hold for sessions that are open.
+//!
+//! Time limits in the server are then the role's too: `statement_timeout` and `lock_timeout` of the options are not passed on. In
+//! session mode the same holds. A pooler that does not know prepared statements is refused, since it would answer one client with
+//! the statement of another.
+//!
+//! # When something fails
+//!
+//! | what | an append | a read |
+//! |---|---|---|
+//! | the connection broke before anything was sent | goes out on another one | is asked on another one |
+//! | it broke, or the server ended, before the answer | [`Unknown`](AppendError::Unknown): append the same batch again | is asked again, once |
+//! | the server cannot be reached, or starts | [`Unavailable`](AppendError::Unavailable), nothing is written | [`ReadError::Unavailable`] |
+//! | it took too long, waited too long for a lock or a connection, or was cancelled | `Unavailable`, nothing is written | `Unavailable` |
+//! | the disk is full | [`Full`](AppendError::Full), nothing is written | works |
+//! | a right is missing, or the session may only read | [`ReadOnly`](AppendError::ReadOnly), nothing is written | works, if it may |
+//! | a rule that somebody gave the tables | [`Refused`](AppendError::Refused), nothing of this batch is written | |
+//!
+//! What was acknowledged outlives the end of the server, however it ends, as long as `fsync` and `synchronous_commit` are on there.
+//! A standby is refused when connecting: only the server that is written to knows who appends, so a reader of a standby could
+//! miss events.
 
 mod append;
 mod error;

@@ -87,7 +87,7 @@ impl PostgresOptions {
             connections: 16,
             tls: Tls::default(),
             limits: Limits {
-                statement: Duration::from_secs(60),
+                statement: Duration::from_mins(1),
                 lock: Duration::from_secs(10),
             },
             wait: Duration::from_secs(30),
