@@ -112,6 +112,16 @@ impl<'a> Arguments<'a> {
         Some(arguments)
     }
 
+    /// About how many bytes the call has.
+    fn bytes(&self) -> usize {
+        let metadata = self.event_metadata.iter().flatten().map(String::len);
+        let ids = self.stream_ids.iter().map(|id| id.len());
+        let payloads = self.event_payloads.iter().map(|payload| payload.0.len());
+        // Times, numbers and the lengths of it all.
+        let rest = 128 * (self.event_ids.len() + self.part_appends.len() + self.stream_ids.len());
+        metadata.chain(ids).chain(payloads).sum::<usize>() + rest
+    }
+
     fn as_params(&self) -> [&(dyn ToSql + Sync); 13] {
         [
             &self.stream_tenants,
@@ -131,6 +141,9 @@ impl<'a> Arguments<'a> {
     }
 }
 
+/// The most bytes of a call. The server takes messages of up to 1 GiB, and breaks the connection on one that is larger.
+const MOST_BYTES: usize = 1000 << 20;
+
 /// What one batch came to.
 pub(super) type Outcome = Result<Appended, AppendError>;
 
@@ -148,6 +161,11 @@ pub(super) async fn append(
         .map_err(Failure::before)?;
     let arguments = Arguments::of(batches, names)
         .ok_or_else(|| Failure::before(Cause::Other("a tenant or a kind has no number")))?;
+    if arguments.bytes() > MOST_BYTES {
+        return Err(Failure::Unstorable(Cause::Other(
+            "the batch has more than 1000 MiB, which the server does not take at once; divide it",
+        )));
+    }
     let statement = connection
         .prepare_cached(&sql.append)
         .await
