@@ -199,6 +199,24 @@ async fn connections_that_broke_while_nobody_used_them_are_replaced_silently() {
 }
 
 #[tokio::test]
+async fn a_connection_that_has_rested_is_tried_out_before_something_is_written_on_it() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let proxy = Proxy::before(schema.address()).await;
+    let store = Store::new(schema.options_at(proxy.port).open().await.unwrap());
+    let written = store.append(&stream("b"), Expected::Any, [event("First")]);
+    written.await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // It breaks as soon as something is sent.
+    proxy.set(Network::HoldsAnswers);
+    let waiting = begin(&store, &first());
+    proxy.asked().await;
+    proxy.cut().await;
+    assert!(!waiting.await.unwrap().unwrap().repeated);
+}
+
+#[tokio::test]
 async fn a_read_whose_answer_is_lost_is_asked_again() {
     let Some(schema) = Schema::new().await else {
         return;
