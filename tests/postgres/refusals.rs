@@ -205,8 +205,8 @@ async fn a_connection_that_has_rested_is_tried_out_before_something_is_written_o
     };
     let proxy = Proxy::before(schema.address()).await;
     let store = Store::new(schema.options_at(proxy.port).open().await.unwrap());
-    let written = store.append(&stream("b"), Expected::Any, [event("First")]);
-    written.await.unwrap();
+    let other = Batch::new().append(stream("b"), Expected::Any, [event("First")]);
+    store.append_batch(other).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1100)).await;
     // It breaks as soon as something is sent.
     proxy.set(Network::HoldsAnswers);
