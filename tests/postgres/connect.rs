@@ -74,7 +74,7 @@ async fn a_schema_of_another_application_is_left_as_it_is() {
         return;
     };
     let client = schema.client().await;
-    for table in ["streams (a int)", "meta (a int)"] {
+    for table in ["events (a int)", "meta (a int)"] {
         let made = format!(
             "DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}; CREATE TABLE {table}",
             schema.name

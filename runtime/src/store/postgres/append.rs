@@ -1,272 +1,406 @@
-//! Several batches as one call of `append`, and what came of each.
+//! Batches are written, and each is told what it came to.
+//!
+//! One call writes all of them or none. When it wrote none, it is found out which of them stand in the way: those are told, and the
+//! others are written without them.
 
-use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
 
-use bytes::BytesMut;
-use deadpool_postgres::Client;
-use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use uuid::Uuid;
-
+use super::call::{Answer, Call, Events};
+use super::connection::Connection;
 use super::error::{Cause, Failure};
-use super::names::Names;
-use super::sql::Sql;
+use super::server::Server;
 use crate::log::{
-    AppendError, Appended, Batch, Category, Expected, Position, StreamAppend, StreamId,
+    AppendError, Appended, Batch, Category, NewEvent, Position, StreamAppend, StreamId,
     StreamVersion, Version,
 };
-
-/// A payload, byte by byte.
-#[derive(Debug)]
-struct Json<'a>(&'a [u8]);
-
-impl ToSql for Json<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::JSON
-    }
-
-    to_sql_checked!();
-}
-
-/// The arguments of a call, as `append` in schema.sql describes them; places count from 1.
-#[derive(Debug, Default)]
-struct Arguments<'a> {
-    stream_tenants: Vec<i32>,
-    stream_categories: Vec<&'a str>,
-    stream_ids: Vec<&'a str>,
-    part_appends: Vec<i32>,
-    part_streams: Vec<i32>,
-    part_expected: Vec<i64>,
-    part_counts: Vec<i32>,
-    event_parts: Vec<i32>,
-    event_kinds: Vec<i32>,
-    event_ids: Vec<Uuid>,
-    event_times: Vec<i64>,
-    event_metadata: Vec<Option<String>>,
-    event_payloads: Vec<Json<'a>>,
-}
-
-/// How many things in memory: far fewer than the server can count.
-fn count(things: usize) -> i32 {
-    i32::try_from(things).unwrap_or(i32::MAX)
-}
-
-/// A version above what the server can hold stands for the greatest; none is ever reached.
-fn expected(expected: Expected) -> i64 {
-    match expected {
-        Expected::Any => -1,
-        Expected::StreamExists => -2,
-        Expected::NoStream => 0,
-        Expected::Version(version) => i64::try_from(version.0).unwrap_or(i64::MAX),
-    }
-}
-
-impl<'a> Arguments<'a> {
-    /// `None` when a number is missing, which [`Names::learn`] would have got.
-    fn of(batches: &[&'a Batch], names: &Names) -> Option<Self> {
-        let (mut arguments, known, mut key) = (Self::default(), names.known(), String::new());
-        let mut streams: HashMap<&StreamId, i32> = HashMap::new();
-        for (append, batch) in (1..).zip(batches) {
-            for part in batch.parts() {
-                let tenant = known.tenant(part.stream.tenant())?;
-                let next = count(streams.len()) + 1;
-                let stream = *streams.entry(&part.stream).or_insert(next);
-                if stream == next {
-                    arguments.stream_tenants.push(tenant);
-                    arguments
-                        .stream_categories
-                        .push(part.stream.category().as_str());
-                    arguments.stream_ids.push(part.stream.id());
-                }
-                arguments.part_appends.push(append);
-                arguments.part_streams.push(stream);
-                arguments.part_expected.push(expected(part.expected));
-                arguments.part_counts.push(count(part.events.len()));
-                let place = count(arguments.part_appends.len());
-                for event in &part.events {
-                    arguments.event_parts.push(place);
-                    arguments.event_kinds.push(known.kind(
-                        &mut key,
-                        tenant,
-                        &part.stream,
-                        event,
-                    )?);
-                    arguments.event_ids.push(event.id.0);
-                    arguments
-                        .event_times
-                        .push(event.recorded_at.timestamp_micros());
-                    arguments.event_metadata.push(event.metadata.to_json());
-                    arguments.event_payloads.push(Json(&event.payload));
-                }
-            }
-        }
-        Some(arguments)
-    }
-
-    /// About how many bytes the call has.
-    fn bytes(&self) -> usize {
-        let metadata = self.event_metadata.iter().flatten().map(String::len);
-        let ids = self.stream_ids.iter().map(|id| id.len());
-        let payloads = self.event_payloads.iter().map(|payload| payload.0.len());
-        // Times, numbers and the lengths of it all.
-        let rest = 128 * (self.event_ids.len() + self.part_appends.len() + self.stream_ids.len());
-        metadata.chain(ids).chain(payloads).sum::<usize>() + rest
-    }
-
-    fn as_params(&self) -> [&(dyn ToSql + Sync); 13] {
-        [
-            &self.stream_tenants,
-            &self.stream_categories,
-            &self.stream_ids,
-            &self.part_appends,
-            &self.part_streams,
-            &self.part_expected,
-            &self.part_counts,
-            &self.event_parts,
-            &self.event_kinds,
-            &self.event_ids,
-            &self.event_times,
-            &self.event_metadata,
-            &self.event_payloads,
-        ]
-    }
-}
-
-/// The most bytes of a call. The server takes messages of up to 1 GiB, and breaks the connection on one that is larger.
-const MOST_BYTES: usize = 1000 << 20;
 
 /// What one batch came to.
 pub(super) type Outcome = Result<Appended, AppendError>;
 
-/// Appends batches in one transaction, none of which shares an id with another; what each came to, or why nothing of any was
-/// written.
+/// How often a call that met another one is made again before its batches are told.
+const ATTEMPTS: usize = 20;
+
+/// The most bytes of a call. The server takes messages of up to 1 GiB, and breaks the connection on one that is larger.
+const MOST_BYTES: usize = 1000 << 20;
+
+/// Writes batches and says what each came to.
 pub(super) async fn append(
     batches: &[&Batch],
-    connection: &Client,
-    names: &Names,
-    sql: &Sql,
-) -> Result<Vec<Outcome>, Failure> {
-    names
-        .learn(batches, connection, sql)
-        .await
-        .map_err(Failure::before)?;
-    let arguments = Arguments::of(batches, names)
-        .ok_or_else(|| Failure::before(Cause::Other("a tenant or a kind has no number")))?;
-    if arguments.bytes() > MOST_BYTES {
-        return Err(Failure::Unstorable(Cause::Other(
-            "the batch has more than 1000 MiB, which the server does not take at once; divide it",
-        )));
-    }
-    let statement = connection
-        .prepare_cached(&sql.append)
-        .await
-        .map_err(Failure::before)?;
-    // What is not sent is not written.
-    if connection.is_closed() {
-        return Err(Failure::Unavailable(Cause::Lost));
-    }
-    let row = connection
-        .query_one(&statement, &arguments.as_params())
-        .await
-        .map_err(Failure::after)?;
-    // From here on it is committed.
-    Answer::of(&row)
-        .and_then(|answer| answer.outcomes(batches))
-        .map_err(|error| {
-            Failure::Unknown(error.map_or(Cause::Other("the answer does not fit"), Cause::from))
-        })
+    connection: &Connection<'_>,
+    server: &Server,
+) -> Vec<Outcome> {
+    let (outcomes, lost) = try_append(batches, connection, server).await;
+    let unsettled = || {
+        let cause = lost.clone();
+        let cause = cause.unwrap_or(Cause::Other("the server's answers do not fit"));
+        Failure::before(cause).of_append(&server.url)
+    };
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Err(unsettled())))
+        .collect()
 }
 
-/// What `append` answered, for each part.
-struct Answer {
-    outcomes: Vec<i32>,
-    versions: Vec<Option<i64>>,
-    positions: Vec<Option<i64>>,
-    known_events: Vec<Option<i32>>,
-    known_categories: Vec<Option<String>>,
-    known_ids: Vec<Option<String>>,
+/// Writes batches and says what each came to, and what the connection was lost by, if it was: then those that were never sent are
+/// not told.
+pub(super) async fn try_append(
+    batches: &[&Batch],
+    connection: &Connection<'_>,
+    server: &Server,
+) -> (Vec<Option<Outcome>>, Option<Cause>) {
+    let mut appending = Appending {
+        batches,
+        connection,
+        server,
+        outcomes: batches.iter().map(|_| None).collect(),
+        lost: None,
+    };
+    appending.run().await;
+    (appending.outcomes, appending.lost)
 }
 
-/// An answer that cannot be read, or that does not fit the call.
-type Misread = Option<tokio_postgres::Error>;
+struct Appending<'a> {
+    batches: &'a [&'a Batch],
+    connection: &'a Connection<'a>,
+    server: &'a Server,
+    outcomes: Vec<Option<Outcome>>,
+    lost: Option<Cause>,
+}
 
-impl Answer {
-    fn of(row: &Row) -> Result<Self, Misread> {
-        Ok(Self {
-            outcomes: row.try_get(0).map_err(Some)?,
-            versions: row.try_get(1).map_err(Some)?,
-            positions: row.try_get(2).map_err(Some)?,
-            known_events: row.try_get(3).map_err(Some)?,
-            known_categories: row.try_get(4).map_err(Some)?,
-            known_ids: row.try_get(5).map_err(Some)?,
-        })
-    }
+/// The index that a call violated.
+enum Violated {
+    /// A stream that was trusted to be new is not.
+    Stream,
+    /// An id is known.
+    Id,
+}
 
-    fn outcomes(&self, batches: &[&Batch]) -> Result<Vec<Outcome>, Misread> {
-        let (mut part, mut event, mut outcomes) = (0, 0, Vec::with_capacity(batches.len()));
-        for batch in batches {
-            outcomes.push(self.outcome(batch, part, event).ok_or(None)?);
-            part += batch.parts().len();
-            event += batch.events().count();
-        }
-        Ok(outcomes)
-    }
-
-    /// The outcome of a batch whose parts and events begin at these indexes.
-    fn outcome(&self, batch: &Batch, part: usize, event: usize) -> Option<Outcome> {
-        let version = |index: usize| number(*self.versions.get(index)?);
-        match self.outcomes.get(part)? {
-            outcome @ (0 | 1) => {
-                let stream = |(index, part): (usize, &StreamAppend)| {
-                    Some(StreamVersion {
-                        stream: part.stream.clone(),
-                        version: Version(version(index)?),
-                    })
-                };
-                let streams: Option<Vec<_>> = (part..).zip(batch.parts()).map(stream).collect();
-                Some(Ok(Appended {
-                    position: Position(number(*self.positions.get(part)?).unwrap_or(0)),
-                    streams: streams?,
-                    repeated: *outcome == 1,
-                }))
-            }
-            2 => {
-                let (index, part) = (part..)
-                    .zip(batch.parts())
-                    .find(|(index, _)| version(*index).is_some())?;
-                Some(Err(AppendError::Conflict {
-                    stream: part.stream.clone(),
-                    expected: part.expected,
-                    actual: Version(version(index)?),
-                }))
-            }
-            3 => {
-                let place = usize::try_from((*self.known_events.get(part)?)?).ok()?;
-                let (stream, known) = batch.events().nth((place - 1).checked_sub(event)?)?;
-                let category = Category::new(self.known_categories.get(part)?.as_deref()?).ok()?;
-                let id = self.known_ids.get(part)?.as_deref()?;
-                Some(Err(AppendError::Duplicate {
-                    event: known.id,
-                    stream: StreamId::in_category(category, id)
-                        .ok()?
-                        .in_tenant(stream.tenant().cloned()),
-                    version: Version(version(part)?),
-                }))
-            }
+impl Violated {
+    fn of(failure: &Failure) -> Option<Self> {
+        let Failure::Retry(cause) = failure else {
+            return None;
+        };
+        match cause.driver()?.as_db_error()?.constraint()? {
+            "events_by_stream" => Some(Self::Stream),
+            "events_by_id" => Some(Self::Id),
             _ => None,
         }
     }
 }
 
-fn number(stored: Option<i64>) -> Option<u64> {
-    u64::try_from(stored?).ok()
+impl<'a> Appending<'a> {
+    /// Makes calls until each batch is told.
+    async fn run(&mut self) {
+        // In a transaction of the caller's nothing is tried that may fail and undo what the caller did.
+        let careful = self.connection.is_callers();
+        let (mut trusting, mut alone, mut attempts) = (!careful, false, 0);
+        let learned = self
+            .server
+            .names
+            .learn(self.batches, self.connection, self.server)
+            .await;
+        if let Err(cause) = learned {
+            return self.stop(&self.open(), &Failure::before(cause));
+        }
+        if careful {
+            let open = self.open();
+            self.settle_known(&self.call(&open), &open).await;
+        }
+        loop {
+            let open = self.open();
+            if open.is_empty() {
+                return;
+            }
+            let open = if alone { &open[..1] } else { &open };
+            let (call, tried) = self.fitting(open);
+            let trusts = trusting && call.may_trust();
+            let failure = match self.ask(&call, trusts).await {
+                Ok(numbers) => match call.answer(&numbers) {
+                    Some(Answer::Written {
+                        versions,
+                        positions,
+                    }) => {
+                        let Some(written) = call.written(versions, positions) else {
+                            return self.fail(&tried, &misread());
+                        };
+                        for (index, appended) in tried.into_iter().zip(written) {
+                            self.outcomes[index] = Some(Ok(appended));
+                        }
+                        continue;
+                    }
+                    // What was only trusted cannot be told.
+                    Some(Answer::Refused(_)) if trusts => {
+                        trusting = false;
+                        continue;
+                    }
+                    Some(Answer::Refused(versions)) => {
+                        let misfits = call.misfits(versions);
+                        if misfits.iter().all(Option::is_none) {
+                            return self.fail(&tried, &misread());
+                        }
+                        self.settle_misfits(&tried, &misfits).await;
+                        continue;
+                    }
+                    None => return self.fail(&tried, &misread()),
+                },
+                Err(failure) => failure,
+            };
+            if careful || failure.is_lost() {
+                return self.stop(&tried, &failure);
+            }
+            match Violated::of(&failure) {
+                Some(Violated::Stream) if trusts => {
+                    trusting = false;
+                    continue;
+                }
+                Some(Violated::Id) if self.settle_known(&call, &tried).await => continue,
+                _ => {}
+            }
+            attempts += 1;
+            match failure {
+                Failure::Retry(cause) if attempts < ATTEMPTS => {
+                    tracing::debug!(url = self.server.url, attempts, %cause, "batches are written again");
+                }
+                // Each by itself: it may be only one that stands in the way.
+                Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_)
+                    if tried.len() > 1 =>
+                {
+                    (alone, attempts) = (true, 0);
+                }
+                failure => {
+                    self.fail(&tried, &failure);
+                    attempts = 0;
+                }
+            }
+        }
+    }
+
+    /// The batches that were not told yet.
+    fn open(&self) -> Vec<usize> {
+        let all = self.outcomes.iter().enumerate();
+        all.filter_map(|(index, outcome)| outcome.is_none().then_some(index))
+            .collect()
+    }
+
+    fn call(&self, indexes: &[usize]) -> Call<'a> {
+        self.fitting(indexes).0
+    }
+
+    /// A call of those that can be written together, and which they are.
+    fn fitting(&self, indexes: &[usize]) -> (Call<'a>, Vec<usize>) {
+        let mut call = Call::default();
+        let taken = indexes
+            .iter()
+            .copied()
+            .filter(|index| call.take(self.batches[*index]))
+            .collect();
+        (call, taken)
+    }
+
+    async fn ask(&self, call: &Call<'_>, trusting: bool) -> Result<Vec<i64>, Failure> {
+        if bytes(call) > MOST_BYTES {
+            return Err(Failure::Unstorable(Cause::Other(
+                "the batch has more than 1000 MiB, which the server does not take at once; divide it",
+            )));
+        }
+        let events = events(call, self.server).map_err(Failure::before)?;
+        let sql = &self.server.sql.append;
+        // Prepared apart, since a call that was not sent wrote nothing.
+        self.connection
+            .prepare(sql)
+            .await
+            .map_err(Failure::before)?;
+        // What is not sent is not written.
+        if self.connection.is_closed() {
+            return Err(Failure::Unavailable(Cause::Lost));
+        }
+        let params: [&(dyn ToSql + Sync); 5] = [
+            &call.keys(),
+            &call.locks(),
+            &call.expected(),
+            &events,
+            &trusting,
+        ];
+        let row = self
+            .connection
+            .query_one(sql, &params)
+            .await
+            .map_err(Failure::after)?;
+        // From here on it is committed.
+        row.try_get(0)
+            .map_err(|error| Failure::Unknown(error.into()))
+    }
+
+    /// Goes no further. Batches that were not sent on a connection that was lost are left to another one.
+    fn stop(&mut self, indexes: &[usize], failure: &Failure) {
+        self.lost = failure.lost().cloned();
+        if self.lost.is_none() || !matches!(failure, Failure::Unavailable(_)) {
+            self.fail(indexes, failure);
+        }
+    }
+
+    fn fail(&mut self, indexes: &[usize], failure: &Failure) {
+        for index in indexes {
+            let batch = self.batches[*index];
+            self.outcomes[*index] = Some(Err(match (failure.clone(), batch.events().next()) {
+                (Failure::Unstorable(cause), Some((stream, event))) => AppendError::Refused {
+                    stream: stream.clone(),
+                    event: event.name.to_string(),
+                    reason: cause.to_string(),
+                },
+                (failure, _) => failure.of_append(&self.server.url),
+            }));
+        }
+    }
+
+    /// Tells those that do not fit: each was either written before, or has a conflict.
+    async fn settle_misfits(
+        &mut self,
+        tried: &[usize],
+        misfits: &[Option<(&StreamAppend, Version)>],
+    ) {
+        let refused: Vec<usize> = misfits
+            .iter()
+            .zip(tried)
+            .filter_map(|(misfit, index)| misfit.is_some().then_some(*index))
+            .collect();
+        self.settle_known(&self.call(&refused), &refused).await;
+        for (misfit, index) in misfits.iter().zip(tried) {
+            if let (Some((part, actual)), None) = (misfit, &self.outcomes[*index]) {
+                self.outcomes[*index] = Some(Err(AppendError::Conflict {
+                    stream: part.stream.clone(),
+                    expected: part.expected,
+                    actual: *actual,
+                }));
+            }
+        }
+    }
+
+    /// Tells those of which an id is known: the same batch was written before, or the id is another event's. Says whether there
+    /// were any.
+    async fn settle_known(&mut self, call: &Call<'a>, tried: &[usize]) -> bool {
+        match self.known(call).await {
+            Ok(known) => {
+                let mut settled = false;
+                for (index, outcome) in tried.iter().zip(known) {
+                    if outcome.is_some() {
+                        self.outcomes[*index] = outcome;
+                        settled = true;
+                    }
+                }
+                settled
+            }
+            Err(cause) => {
+                self.fail(tried, &Failure::before(cause));
+                true
+            }
+        }
+    }
+
+    async fn known(&self, call: &Call<'_>) -> Result<Vec<Option<Outcome>>, Cause> {
+        let events = events(call, self.server)?;
+        let rows = self
+            .connection
+            .query(&self.server.sql.known, &[&call.keys(), &events])
+            .await?;
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows {
+            known.push(Known {
+                place: usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0),
+                same: row.try_get(1)?,
+                position: row.try_get::<_, i64>(2)?.cast_unsigned(),
+                version: row.try_get::<_, i64>(3)?.cast_unsigned(),
+                category: row.try_get(4)?,
+                id: row.try_get(5)?,
+            });
+        }
+        let (mut outcomes, mut place) = (Vec::with_capacity(call.batches.len()), 1);
+        for batch in &call.batches {
+            let end = place + batch.events().count();
+            let from = known.partition_point(|event| event.place < place);
+            let to = known.partition_point(|event| event.place < end);
+            let of_batch = known.get(from..to).unwrap_or_default();
+            outcomes.push(match of_batch.first() {
+                None => None,
+                Some(_)
+                    if of_batch.len() == end - place && of_batch.iter().all(|event| event.same) =>
+                {
+                    Some(self.repeated(batch, of_batch).await?)
+                }
+                Some(first) => first.duplicate(batch, first.place - place),
+            });
+            place = end;
+        }
+        Ok(outcomes)
+    }
+
+    /// As the batch was answered the first time; of a stream that was only checked, the version that it has now.
+    async fn repeated(&self, batch: &Batch, known: &[Known]) -> Result<Outcome, Cause> {
+        let (mut streams, mut events) = (Vec::with_capacity(batch.parts().len()), 0);
+        for part in batch.parts() {
+            events += part.events.len();
+            let version = match known.get(events.wrapping_sub(1)) {
+                Some(last) if !part.events.is_empty() => Version(last.version),
+                _ => self.server.version(self.connection, &part.stream).await?,
+            };
+            streams.push(StreamVersion {
+                stream: part.stream.clone(),
+                version,
+            });
+        }
+        Ok(Ok(Appended {
+            position: Position(known.iter().map(|event| event.position).max().unwrap_or(0)),
+            streams,
+            repeated: true,
+        }))
+    }
+}
+
+/// An event of a call whose id is in the log.
+struct Known {
+    /// Its place in the call, from 1.
+    place: usize,
+    /// It is the same, at the same place of the same batch.
+    same: bool,
+    position: u64,
+    version: u64,
+    category: String,
+    id: String,
+}
+
+impl Known {
+    /// The id of the event at this index of a batch is this one's.
+    fn duplicate(&self, batch: &Batch, index: usize) -> Option<Outcome> {
+        let (stream, event) = batch.events().nth(index)?;
+        Some(Err(AppendError::Duplicate {
+            event: event.id,
+            stream: StreamId::in_category(
+                Category::new(self.category.as_str()).ok()?,
+                self.id.as_str(),
+            )
+            .ok()?
+            .in_tenant(stream.tenant().cloned()),
+            version: Version(self.version),
+        }))
+    }
+}
+
+fn events<'a>(call: &Call<'a>, server: &Server) -> Result<Events<'a>, Cause> {
+    call.events(&server.names)
+        .ok_or(Cause::Other("a tenant or a kind has no number"))
+}
+
+/// About how many bytes a call has.
+fn bytes(call: &Call<'_>) -> usize {
+    let of_event = |(stream, event): (&StreamId, &NewEvent)| {
+        // Times, numbers and the lengths of it all.
+        128 + stream.id().len() + event.payload.len()
+    };
+    let events = call.batches.iter().flat_map(|batch| batch.events());
+    events.map(of_event).sum()
+}
+
+/// It was written or not; the answer does not say.
+fn misread() -> Failure {
+    Failure::Unknown(Cause::Other("the answer does not fit"))
 }

@@ -183,16 +183,20 @@ impl Failure {
         }
     }
 
+    /// What the connection was lost by, if it was.
+    pub(super) fn lost(&self) -> Option<&Cause> {
+        let (Self::Retry(cause)
+        | Self::ReadOnly(cause)
+        | Self::Full(cause)
+        | Self::Unstorable(cause)
+        | Self::Unavailable(cause)
+        | Self::Unknown(cause)) = self;
+        Some(cause).filter(|cause| cause.is_lost())
+    }
+
     /// Whether the connection is gone.
     pub(super) fn is_lost(&self) -> bool {
-        match self {
-            Self::Retry(cause)
-            | Self::ReadOnly(cause)
-            | Self::Full(cause)
-            | Self::Unstorable(cause)
-            | Self::Unavailable(cause)
-            | Self::Unknown(cause) => cause.is_lost(),
-        }
+        self.lost().is_some()
     }
 
     pub(super) fn closed() -> Self {

@@ -21,7 +21,7 @@
 //! -- the last ten events, with names, times and ids as text
 //! SELECT position, category, id, version, name, recorded_at, payload FROM recount.log ORDER BY position DESC LIMIT 10;
 //! -- one stream
-//! SELECT version, name, payload FROM recount.log WHERE category = 'account' AND id = 'account_001' ORDER BY version;
+//! SELECT version, name, payload FROM recount.log WHERE stream = recount.stream('account', 'account_001') ORDER BY version;
 //! -- values of the payload
 //! SELECT sum((payload ->> 'amount')::bigint) FROM recount.log WHERE category = 'account' AND name = 'MoneyDeposited';
 //! ```
@@ -29,17 +29,16 @@
 //! | table | column | holds |
 //! |---|---|---|
 //! | `events` | `position` | the place in the log |
-//! | | `stream`, `version` | the stream's number and the place in it, from 1, without gaps |
+//! | | `stream`, `version` | the stream, as `recount.stream('account', 'account_001')` gives it, and the place in it, from 1, without gaps |
 //! | | `kind`, `tenant` | numbers of what the event is called, and whose it is (0: no tenant) |
 //! | | `event_id` | the id, unique within a tenant |
 //! | | `batch`, `batch_left` | the id of the first event that was appended together with this one, and how many follow it |
 //! | | `recorded_at` | microseconds since 1970, UTC |
 //! | | `stream_id` | the id part of the stream's name |
 //! | | `metadata`, `payload` | JSON as it was given, byte by byte; no metadata is NULL |
-//! | `streams` | `stream`, `tenant`, `category`, `id`, `version` | the numbers of streams, and how far each is; 0 for one that was only checked |
 //! | `kinds` | `kind`, `tenant`, `category`, `name`, `schema_version` | the numbers of kinds of events |
 //! | `tenants` | `tenant`, `name` | the numbers of tenants |
-//! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
+//! | `snapshots` | `stream`, `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
 //! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
 //!
 //! # The order
@@ -84,12 +83,15 @@
 //! miss events.
 
 mod append;
+mod call;
+mod connection;
 mod error;
 mod names;
 mod options;
 mod read;
 mod schema;
 mod select;
+mod server;
 mod session;
 mod sql;
 mod state;
@@ -98,12 +100,13 @@ mod writer;
 
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::Client;
 
-use self::error::{Cause, Failure, unreadable};
+use self::connection::Connection;
+use self::error::{Cause, Failure, unreadable, unusable};
 pub use self::options::PostgresOptions;
-use self::read::Readers;
-use self::sql::Sql;
+use self::read::{Readers, Unread};
+use self::server::Server;
 pub use self::tls::TlsMode;
 use self::writer::Writer;
 use super::{
@@ -127,64 +130,96 @@ use crate::log::{
 #[derive(Debug, Clone)]
 pub struct PostgresBackend(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
-    url: String,
-    pool: Pool,
-    sql: Arc<Sql>,
+    server: Arc<Server>,
     readers: Readers,
     writer: Arc<Writer>,
 }
 
-/// Without names: a handle of one tenant that stands in a message must show nothing of another's.
-impl std::fmt::Debug for Inner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner")
-            .field("url", &self.url)
-            .finish_non_exhaustive()
+impl PostgresBackend {
+    fn new(server: Server) -> Self {
+        let server = Arc::new(server);
+        Self(Arc::new(Inner {
+            readers: Readers::new(Arc::clone(&server)),
+            writer: Arc::new(Writer::new(Arc::clone(&server))),
+            server,
+        }))
     }
 }
 
 impl Inner {
     /// Asks something that changes nothing; once more when the connection was lost, since another one may do.
-    async fn ask<T, A>(&self, question: impl Fn() -> A) -> Result<T, Cause>
+    async fn ask<T, A>(&self, question: impl Fn(Client) -> A) -> Result<T, Cause>
     where
         A: Future<Output = Result<T, Cause>>,
     {
-        match question().await {
+        match question(self.server.lease().await?).await {
             Err(cause) if cause.is_lost() => {
-                tracing::debug!(url = self.url, %cause, "asked again on another connection");
-                // What broke one broke others that wait.
-                self.pool.retain(|_, _| false);
-                question().await
+                tracing::debug!(url = self.server.url, %cause, "asked again on another connection");
+                self.server.forget_idle();
+                question(self.server.lease().await?).await
             }
             answer => answer,
         }
     }
 
+    fn unreadable(&self, cause: Cause) -> ReadError {
+        unreadable(&self.server.url, cause)
+    }
+
+    fn unusable(&self, cause: Cause) -> StoreError {
+        unusable(&self.server.url, cause)
+    }
+
+    fn before(&self, cause: Cause) -> AppendError {
+        Failure::before(cause).of_append(&self.server.url)
+    }
+
     async fn append(&self, batch: Batch) -> Result<Appended, AppendError> {
         let tenant = batch.tenant().cloned();
-        let mut appended = if batch.parts().is_empty() {
-            Appended {
-                position: Position::START,
-                streams: Vec::new(),
-                repeated: false,
-            }
+        let appended = if batch.parts().is_empty() {
+            nothing()
         } else {
             self.writer.append(batch).await?
         };
-        // An event's position is at least 1. Without events, nothing is told of those that the tenant cannot see.
-        if appended.position == Position::START {
-            let head = self.head(tenant.as_ref()).await;
-            appended.position =
-                head.map_err(|cause| Failure::before(cause).of_append(&self.url))?;
+        if appended.position > Position::START {
+            return Ok(appended);
         }
+        let lease = self
+            .server
+            .lease()
+            .await
+            .map_err(|cause| self.before(cause))?;
+        self.at_head(appended, tenant.as_ref(), &Connection::of_pool(&lease))
+            .await
+    }
+
+    /// An append without events is told where the log ends; nothing of those that the tenant cannot see.
+    async fn at_head(
+        &self,
+        mut appended: Appended,
+        tenant: Option<&TenantId>,
+        connection: &Connection<'_>,
+    ) -> Result<Appended, AppendError> {
+        let head = self.server.head(connection, tenant).await;
+        appended.position = head.map_err(|cause| self.before(cause))?;
         Ok(appended)
+    }
+}
+
+/// What a batch without parts comes to.
+fn nothing() -> Appended {
+    Appended {
+        position: Position::START,
+        streams: Vec::new(),
+        repeated: false,
     }
 }
 
 impl Backend for PostgresBackend {
     fn url(&self) -> &str {
-        &self.0.url
+        &self.0.server.url
     }
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {
@@ -196,14 +231,36 @@ impl Backend for PostgresBackend {
         query: &'a Query,
         page: &'a mut Page,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
-        Box::pin(self.0.readers.page(query, page))
+        let inner = &self.0;
+        Box::pin(async move {
+            let mut lost = false;
+            loop {
+                let lease = inner.server.lease().await;
+                let lease = lease.map_err(|cause| inner.unreadable(cause))?;
+                let connection = Connection::of_pool(&lease);
+                match inner.readers.page(query, page, &connection).await {
+                    Ok(()) => return Ok(()),
+                    // Another connection may do.
+                    Err(Unread::Cause(cause)) if cause.is_lost() && !lost => {
+                        lost = true;
+                        inner.server.forget(lease);
+                    }
+                    Err(Unread::Cause(cause)) => return Err(inner.unreadable(cause)),
+                    Err(Unread::Corrupt(error)) => return Err(error),
+                }
+            }
+        })
     }
 
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let version = inner.ask(|| inner.version(stream)).await;
-            version.map_err(|cause| unreadable(&inner.url, cause))
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.version(&connection, stream).await
+            };
+            let version = inner.ask(ask).await;
+            version.map_err(|cause| inner.unreadable(cause))
         })
     }
 
@@ -213,8 +270,12 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let head = inner.ask(|| inner.head(tenant)).await;
-            head.map_err(|cause| unreadable(&inner.url, cause))
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.head(&connection, tenant).await
+            };
+            let head = inner.ask(ask).await;
+            head.map_err(|cause| inner.unreadable(cause))
         })
     }
 
@@ -224,7 +285,11 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Stats, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let stats = inner.ask(|| inner.stats(tenant)).await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.stats(&connection, tenant).await
+            };
+            let stats = inner.ask(ask).await;
             stats.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -236,7 +301,14 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let snapshot = inner.ask(|| inner.snapshot(stream, fingerprint)).await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner
+                    .server
+                    .snapshot(&connection, stream, fingerprint)
+                    .await
+            };
+            let snapshot = inner.ask(ask).await;
             snapshot.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -248,7 +320,16 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let saved = inner.save_snapshot(stream, snapshot).await;
+            let lease = inner
+                .server
+                .lease()
+                .await
+                .map_err(|cause| inner.unusable(cause))?;
+            let connection = Connection::of_pool(&lease);
+            let saved = inner
+                .server
+                .save_snapshot(&connection, stream, snapshot)
+                .await;
             saved.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -260,7 +341,16 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<u64, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let deleted = inner.delete_snapshots(tenant, category).await;
+            let lease = inner
+                .server
+                .lease()
+                .await
+                .map_err(|cause| inner.unusable(cause))?;
+            let connection = Connection::of_pool(&lease);
+            let deleted = inner
+                .server
+                .delete_snapshots(&connection, tenant, category)
+                .await;
             deleted.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -272,7 +362,14 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let checkpoint = inner.ask(|| inner.checkpoint(tenant, projection)).await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner
+                    .server
+                    .checkpoint(&connection, tenant, projection)
+                    .await
+            };
+            let checkpoint = inner.ask(ask).await;
             checkpoint.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -283,14 +380,26 @@ impl Backend for PostgresBackend {
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        Box::pin(self.0.save_checkpoint(tenant, projection, checkpoint))
+        let inner = &self.0;
+        Box::pin(async move {
+            let lease = inner
+                .server
+                .lease()
+                .await
+                .map_err(|cause| inner.unusable(cause))?;
+            let connection = Connection::of_pool(&lease);
+            inner
+                .server
+                .save_checkpoint(&connection, tenant, projection, checkpoint)
+                .await
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
             inner.writer.close().await;
-            inner.pool.close();
+            inner.server.pool.close();
             Ok(())
         })
     }

@@ -7,8 +7,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use deadpool_postgres::Client;
-
+use super::connection::Connection;
+use super::error::Cause;
+use super::server::Server;
 use super::sql::Sql;
 use crate::log::{Batch, NewEvent, StreamId, TenantId};
 
@@ -64,11 +65,41 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gets a number for each tenant and kind of some batches that none is known for.
+    /// Gets a number for each tenant and kind of some batches that none is known for; not within a transaction of the caller's,
+    /// which may be undone.
     pub(super) async fn learn(
         &self,
         batches: &[&Batch],
-        connection: &Client,
+        connection: &Connection<'_>,
+        server: &Server,
+    ) -> Result<(), Cause> {
+        if self.are_known(batches) {
+            return Ok(());
+        }
+        if connection.is_callers() {
+            let lease = server.lease().await?;
+            return Ok(self
+                .get(batches, &Connection::of_pool(&lease), &server.sql)
+                .await?);
+        }
+        Ok(self.get(batches, connection, &server.sql).await?)
+    }
+
+    fn are_known(&self, batches: &[&Batch]) -> bool {
+        let (known, mut key) = (self.known(), String::new());
+        batches.iter().flat_map(|batch| batch.parts()).all(|part| {
+            let Some(tenant) = known.tenant(part.stream.tenant()) else {
+                return false;
+            };
+            let mut events = part.events.iter();
+            events.all(|event| known.kind(&mut key, tenant, &part.stream, event).is_some())
+        })
+    }
+
+    async fn get(
+        &self,
+        batches: &[&Batch],
+        connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<(), tokio_postgres::Error> {
         let streams = batches
@@ -92,7 +123,7 @@ impl Names {
     pub(super) async fn find_tenant(
         &self,
         tenant: Option<&TenantId>,
-        connection: &Client,
+        connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<Option<i32>, tokio_postgres::Error> {
         if let Some(number) = self.known().tenant(tenant) {
@@ -101,9 +132,8 @@ impl Names {
         let Some(tenant) = tenant else {
             return Ok(Some(NO_TENANT));
         };
-        let statement = connection.prepare_cached(&sql.find_tenant).await?;
         let row = connection
-            .query_opt(&statement, &[&tenant.as_str()])
+            .query_opt(&sql.find_tenant, &[&tenant.as_str()])
             .await?;
         let number = row.map(|row| row.try_get(0)).transpose()?;
         if let Some(number) = number {
@@ -116,7 +146,7 @@ impl Names {
     pub(super) async fn use_tenant(
         &self,
         tenant: Option<&TenantId>,
-        connection: &Client,
+        connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<i32, tokio_postgres::Error> {
         loop {
@@ -131,7 +161,7 @@ impl Names {
     async fn use_kinds(
         &self,
         batches: &[&Batch],
-        connection: &Client,
+        connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<(), tokio_postgres::Error> {
         let (mut keys, mut tenants) = (Vec::<Box<str>>::new(), Vec::new());

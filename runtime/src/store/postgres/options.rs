@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -12,12 +11,11 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::error::Cause;
 use super::names::Names;
-use super::read::Readers;
+use super::server::Server;
 use super::session::{self, Connector, Limits};
 use super::sql::Sql;
 use super::tls::{self, Tls, TlsMode};
-use super::writer::Writer;
-use super::{Inner, PostgresBackend, schema};
+use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
 use crate::store::{BackendError, ConnectError};
 
@@ -361,20 +359,12 @@ impl PostgresOptions {
         })
         .await?;
         drop(connection);
-        let sql = Arc::new(Sql::new(&self.schema));
-        let writer = Writer::new(
-            url.clone(),
-            pool.clone(),
-            Arc::clone(&sql),
-            Names::default(),
-        );
-        Ok(PostgresBackend(Arc::new(Inner {
-            readers: Readers::new(url.clone(), pool.clone(), Arc::clone(&sql)),
-            writer: Arc::new(writer),
+        Ok(PostgresBackend::new(Server {
             url,
             pool,
-            sql,
-        })))
+            sql: Sql::new(&self.schema),
+            names: Names::default(),
+        }))
     }
 
     fn pool(&self, url: &str) -> Result<Pool, ConnectError> {

@@ -4,16 +4,16 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use deadpool_postgres::{Client, Pool};
 use futures_util::{TryStreamExt as _, future};
 use tokio_postgres::RowStream;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
-use super::error::{Cause, unreadable};
+use super::connection::Connection;
+use super::error::Cause;
 use super::names::NO_TENANT;
 use super::select::{Rest, Select, select};
-use super::sql::Sql;
+use super::server::Server;
 use crate::log::{
     Category, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId, Version,
 };
@@ -22,12 +22,17 @@ use crate::store::kinds::{Chosen, Kinds};
 /// What pages are read with.
 #[derive(Debug)]
 pub(super) struct Readers {
-    url: String,
-    pool: Pool,
-    sql: Arc<Sql>,
+    server: Arc<Server>,
     kinds: RwLock<Arc<Kinds>>,
     /// About how many bytes an event takes, by what was read last: so that few rows are asked for that do not fit.
     bytes: AtomicUsize,
+}
+
+/// Why a page was not read.
+pub(super) enum Unread {
+    Cause(Cause),
+    /// A row cannot be what it should be.
+    Corrupt(ReadError),
 }
 
 /// Why a page came to nothing.
@@ -59,11 +64,9 @@ impl<'a> FromSql<'a> for Json<'a> {
 }
 
 impl Readers {
-    pub(super) fn new(url: String, pool: Pool, sql: Arc<Sql>) -> Self {
+    pub(super) fn new(server: Arc<Server>) -> Self {
         Self {
-            url,
-            pool,
-            sql,
+            server,
             kinds: RwLock::default(),
             bytes: AtomicUsize::new(256),
         }
@@ -73,11 +76,9 @@ impl Readers {
         Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn load_kinds(&self) -> Result<(), Cause> {
-        let connection = self.pool.get().await?;
-        let statement = connection.prepare_cached(&self.sql.kinds).await?;
+    async fn load_kinds(&self, connection: &Connection<'_>) -> Result<(), Cause> {
         let mut kinds = Kinds::default();
-        for row in connection.query(&statement, &[]).await? {
+        for row in connection.query(&self.server.sql.kinds, &[]).await? {
             let number: i32 = row.try_get(0)?;
             kinds.push(number.into(), read_kind(&row));
         }
@@ -86,49 +87,52 @@ impl Readers {
     }
 
     /// Reads one page.
-    pub(super) async fn page(&self, query: &Query, page: &mut Page) -> Result<(), ReadError> {
-        let unread = |cause| unreadable(&self.url, cause);
-        let (mut looked, mut lost) = (false, false);
+    pub(super) async fn page(
+        &self,
+        query: &Query,
+        page: &mut Page,
+        connection: &Connection<'_>,
+    ) -> Result<(), Unread> {
+        let mut looked = false;
         loop {
             page.clear();
-            match self.fill(query, page).await {
+            match self.fill(query, page, connection).await {
                 Ok(is_last) => {
                     page.set_last(is_last);
                     return Ok(());
                 }
                 // Not while rows are on their way: what comes behind them on their connection waits for them.
-                Err(Stop::NewKinds) => self.load_kinds().await.map_err(unread)?,
+                Err(Stop::NewKinds) => self.load_kinds(connection).await.map_err(Unread::Cause)?,
                 Err(Stop::UnknownKind(..)) if !looked => {
                     looked = true;
-                    self.load_kinds().await.map_err(unread)?;
+                    self.load_kinds(connection).await.map_err(Unread::Cause)?;
                 }
                 // What was read is right; the next page begins with the damage.
                 Err(Stop::UnknownKind(..)) if !page.is_empty() => return Ok(()),
                 Err(Stop::UnknownKind(position, number)) => {
-                    return Err(ReadError::Corrupt {
-                        store: self.url.clone(),
+                    return Err(Unread::Corrupt(ReadError::Corrupt {
+                        store: self.server.url.clone(),
                         position,
                         reason: format!("its kind {number} is not in the table of kinds"),
-                    });
+                    }));
                 }
-                Err(Stop::Cause(cause)) if cause.is_lost() && !lost => {
-                    lost = true;
-                    // Another connection may do; what broke this one broke others that wait.
-                    self.pool.retain(|_, _| false);
-                }
-                Err(Stop::Cause(cause)) => return Err(unread(cause)),
+                Err(Stop::Cause(cause)) => return Err(Unread::Cause(cause)),
             }
         }
     }
 
     /// Fills the page; also says whether nothing follows.
-    async fn fill(&self, query: &Query, page: &mut Page) -> Result<bool, Stop> {
+    async fn fill(
+        &self,
+        query: &Query,
+        page: &mut Page,
+        connection: &Connection<'_>,
+    ) -> Result<bool, Stop> {
         let limit = query.limit.map_or(query.page_size, |limit| {
             usize::try_from(limit)
                 .unwrap_or(usize::MAX)
                 .min(query.page_size)
         });
-        let connection = self.pool.get().await?;
         let kinds = self.kinds();
         let chosen = kinds.choose(query);
         let these = match &chosen {
@@ -137,7 +141,7 @@ impl Readers {
         };
         let mut reading = Reading {
             readers: self,
-            connection: &connection,
+            connection,
             query,
             these,
             limit,
@@ -165,8 +169,8 @@ impl Readers {
         // Both are prepared before either goes out. If only the frontier's had to be prepared first, the rows would overtake it,
         // and events be lost that are committed in between.
         let rows = reading.select(page);
-        connection.prepare_cached(&self.sql.frontier).await?;
-        connection.prepare_cached(&rows.0.sql).await?;
+        connection.prepare(&self.server.sql.frontier).await?;
+        connection.prepare(&rows.0.sql).await?;
         let (frontier, rows) =
             future::join(reading.frontier(reading.rest.after), reading.start(&rows)).await;
         reading.rows(Some(frontier?), Some(rows?), page).await
@@ -176,7 +180,7 @@ impl Readers {
 /// One page under way.
 struct Reading<'a> {
     readers: &'a Readers,
-    connection: &'a Client,
+    connection: &'a Connection<'a>,
     query: &'a Query,
     /// The kinds that are wanted, unless all are.
     these: Option<&'a [i64]>,
@@ -194,11 +198,8 @@ struct Rows {
 impl Reading<'_> {
     /// Where the log ends for now. When there are kinds that were not known, the rows must be chosen again.
     async fn frontier(&self, known: i64) -> Result<i64, Stop> {
-        let statement = self
-            .connection
-            .prepare_cached(&self.readers.sql.frontier)
-            .await?;
-        let row = self.connection.query_one(&statement, &[&known]).await?;
+        let sql = &self.readers.server.sql.frontier;
+        let row = self.connection.query_one(sql, &[&known]).await?;
         let (frontier, newest): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
         if i64::from(newest) != self.kinds.newest() {
             return Err(Stop::NewKinds);
@@ -218,16 +219,12 @@ impl Reading<'_> {
             .min(fit);
         let limit = i64::try_from(asked).unwrap_or(i64::MAX);
         let these = self.these.filter(|_| self.query.stream.is_none());
-        let schema = &self.readers.sql.schema;
+        let schema = &self.readers.server.sql.schema;
         (select(self.query, schema, self.rest, these, limit), asked)
     }
 
     async fn start(&self, (select, asked): &(Select, usize)) -> Result<Rows, Stop> {
-        let statement = self.connection.prepare_cached(&select.sql).await?;
-        let stream = self
-            .connection
-            .query_raw(&statement, select.params())
-            .await?;
+        let stream = self.connection.stream(&select.sql, select.params()).await?;
         Ok(Rows {
             stream,
             asked: *asked,

@@ -22,7 +22,7 @@ const MIGRATING: i64 = 0x0052_6563_6F75_6E74;
 
 /// A relation that would be in the way, if it is not part of a log.
 const IN_THE_WAY: &str = "SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE n.nspname = $1 AND c.relname = ANY ('{meta,tenants,streams,kinds,positions,events,snapshots,checkpoints,log}')
+    WHERE n.nspname = $1 AND c.relname = ANY ('{meta,tenants,kinds,positions,events,new_event,snapshots,checkpoints,log}')
     ORDER BY 1 LIMIT 1";
 
 /// The table of versions is ours if it has the column, and the function beside it.

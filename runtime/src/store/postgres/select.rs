@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::ToSql;
 
+use super::call::stream_key;
 use super::sql::within;
-use crate::log::{Direction, Query, TenantId};
+use crate::log::{Direction, Query};
 
 /// A statement for some rows of a page, and the values of its parameters.
 pub(super) struct Select {
@@ -102,17 +103,10 @@ pub(super) fn select(
     };
     let sql = match (&query.stream, kinds) {
         (Some(stream), _) => {
-            let tenant = stream.tenant().map(TenantId::as_str);
-            values.push(Box::new(tenant.map(str::to_owned)));
-            values.push(Box::new(stream.category().as_str().to_owned()));
-            values.push(Box::new(stream.id().to_owned()));
+            values.push(Box::new(stream_key(stream)));
             format!(
                 "SELECT {columns} FROM recount.events
-                 WHERE stream = (SELECT stream FROM recount.streams
-                     WHERE tenant = CASE WHEN $8::text IS NULL THEN 0
-                                    ELSE (SELECT tenant FROM recount.tenants WHERE name = $8) END
-                       AND category = $9 AND recount.key(id) = recount.key($10))
-                   AND {CONDITIONS} ORDER BY version{descending} LIMIT $7"
+                 WHERE stream = $8 AND {CONDITIONS} ORDER BY version{descending} LIMIT $7"
             )
         }
         (None, Some(kinds)) if kinds.len() <= MERGED => {

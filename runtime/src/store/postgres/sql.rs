@@ -31,19 +31,25 @@ macro_rules! statements {
 }
 
 statements! {
-    append: "SELECT * FROM recount.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    append: "SELECT recount.append($1, $2, $3, $4, $5)",
+    /// Which events of a call have an id that is in the log, and whether it is the same event in the same batch.
+    known: "SELECT w.n, e.stream = ($1::uuid[])[w.stream] AND e.kind = w.kind AND e.batch = w.batch AND e.batch_left = w.batch_left
+            AND e.payload::text = w.payload::text, e.position, e.version, k.category, e.stream_id
+        FROM unnest($2::recount.new_event[]) WITH ORDINALITY
+            AS w (stream, ordinal, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, metadata, payload, n)
+        JOIN recount.events AS e ON e.event_id = w.event_id AND e.tenant = w.tenant
+        JOIN recount.kinds AS k ON k.kind = e.kind
+        ORDER BY w.n",
     frontier: "SELECT frontier, newest_kind FROM recount.frontier($1)",
     head: "SELECT recount.head($1)",
-    version: "SELECT version FROM recount.streams
-        WHERE tenant = (SELECT CASE WHEN $1::text IS NULL THEN 0 ELSE (SELECT tenant FROM recount.tenants WHERE name = $1) END)
-          AND category = $2 AND recount.key(id) = recount.key($3)",
+    version: "SELECT version FROM recount.events WHERE stream = $1 ORDER BY version DESC LIMIT 1",
     kinds: "SELECT k.kind, k.tenant, t.name, k.category, k.name, k.schema_version
         FROM recount.kinds AS k LEFT JOIN recount.tenants AS t ON t.tenant = k.tenant ORDER BY k.kind",
     use_kinds: "SELECT recount.use_kinds($1, $2, $3, $4)",
     find_tenant: "SELECT tenant FROM recount.tenants WHERE name = $1",
     add_tenant: "INSERT INTO recount.tenants (name) VALUES ($1) ON CONFLICT DO NOTHING",
     /// One statement, hence of one moment.
-    stats: "SELECT NULL, (SELECT count(*) FROM recount.streams WHERE version > 0
+    stats: "SELECT NULL, (SELECT count(*) FROM recount.events WHERE version = 1
                 AND ($1::text IS NULL OR tenant = (SELECT tenant FROM recount.tenants WHERE name = $1)))
         UNION ALL
         SELECT k.name, (SELECT count(*) FROM recount.events AS e WHERE e.kind = k.kind)
@@ -51,11 +57,10 @@ statements! {
         WHERE $1 IS NULL OR k.tenant = (SELECT tenant FROM recount.tenants WHERE name = $1)",
     bytes: "SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relkind = 'r'",
-    snapshot: "SELECT version, state FROM recount.snapshots
-        WHERE tenant = $1 AND category = $2 AND recount.key(id) = recount.key($3) AND fingerprint = $4",
-    save_snapshot: "INSERT INTO recount.snapshots AS kept (tenant, category, id, version, fingerprint, state)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (tenant, category, recount.key(id)) DO UPDATE
+    snapshot: "SELECT version, state FROM recount.snapshots WHERE stream = $1 AND fingerprint = $2",
+    save_snapshot: "INSERT INTO recount.snapshots AS kept (stream, tenant, category, id, version, fingerprint, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (stream) DO UPDATE
         SET version = excluded.version, fingerprint = excluded.fingerprint, state = excluded.state
         WHERE kept.fingerprint <> excluded.fingerprint OR kept.version < excluded.version",
     delete_snapshots: "DELETE FROM recount.snapshots

@@ -1,9 +1,11 @@
 //! Snapshots, checkpoints and counts.
 
-use super::Inner;
+use super::call::stream_key;
+use super::connection::Connection;
 use super::error::{Cause, unusable};
+use super::server::Server;
 use crate::log::{Position, Stats, StreamId, TenantId, Version};
-use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoredSnapshot};
 
 /// A number above what the server can hold stands for the greatest; none is ever reached.
 fn stored(number: u64) -> i64 {
@@ -14,27 +16,16 @@ fn loaded(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-impl Inner {
+impl Server {
     pub(super) async fn snapshot(
         &self,
+        connection: &Connection<'_>,
         stream: &StreamId,
         fingerprint: u64,
     ) -> Result<Option<StoredSnapshot>, Cause> {
-        let connection = self.pool.get().await?;
-        let names = self.writer.names();
-        let Some(tenant) = names
-            .find_tenant(stream.tenant(), &connection, &self.sql)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let statement = connection.prepare_cached(&self.sql.snapshot).await?;
-        let category = stream.category().as_str();
+        let key = (stream_key(stream), fingerprint.cast_signed());
         let row = connection
-            .query_opt(
-                &statement,
-                &[&tenant, &category, &stream.id(), &fingerprint.cast_signed()],
-            )
+            .query_opt(&self.sql.snapshot, &[&key.0, &key.1])
             .await?;
         row.map(|row| {
             Ok(StoredSnapshot {
@@ -48,19 +39,19 @@ impl Inner {
 
     pub(super) async fn save_snapshot(
         &self,
+        connection: &Connection<'_>,
         stream: &StreamId,
         snapshot: StoredSnapshot,
     ) -> Result<(), Cause> {
-        let connection = self.pool.get().await?;
-        let names = self.writer.names();
+        let names = &self.names;
         let tenant = names
-            .use_tenant(stream.tenant(), &connection, &self.sql)
+            .use_tenant(stream.tenant(), connection, &self.sql)
             .await?;
-        let statement = connection.prepare_cached(&self.sql.save_snapshot).await?;
         connection
             .execute(
-                &statement,
+                &self.sql.save_snapshot,
                 &[
+                    &stream_key(stream),
                     &tenant,
                     &stream.category().as_str(),
                     &stream.id(),
@@ -75,42 +66,44 @@ impl Inner {
 
     pub(super) async fn delete_snapshots(
         &self,
+        connection: &Connection<'_>,
         tenant: Option<&TenantId>,
         category: Option<&str>,
     ) -> Result<u64, Cause> {
-        let connection = self.pool.get().await?;
         let number = match tenant {
             None => None,
             tenant => {
-                let names = self.writer.names();
-                match names.find_tenant(tenant, &connection, &self.sql).await? {
+                match self
+                    .names
+                    .find_tenant(tenant, connection, &self.sql)
+                    .await?
+                {
                     None => return Ok(0),
                     number => number,
                 }
             }
         };
-        let statement = connection
-            .prepare_cached(&self.sql.delete_snapshots)
-            .await?;
         Ok(connection
-            .execute(&statement, &[&number, &category])
+            .execute(&self.sql.delete_snapshots, &[&number, &category])
             .await?)
     }
 
     pub(super) async fn checkpoint(
         &self,
+        connection: &Connection<'_>,
         tenant: Option<&TenantId>,
         projection: ProjectionKey<'_>,
     ) -> Result<Option<Checkpoint>, Cause> {
-        let connection = self.pool.get().await?;
-        let names = self.writer.names();
-        let Some(tenant) = names.find_tenant(tenant, &connection, &self.sql).await? else {
+        let names = &self.names;
+        let Some(tenant) = names.find_tenant(tenant, connection, &self.sql).await? else {
             return Ok(None);
         };
-        let statement = connection.prepare_cached(&self.sql.checkpoint).await?;
         let fingerprint = projection.fingerprint.cast_signed();
         let row = connection
-            .query_opt(&statement, &[&tenant, &projection.name, &fingerprint])
+            .query_opt(
+                &self.sql.checkpoint,
+                &[&tenant, &projection.name, &fingerprint],
+            )
             .await?;
         row.map(|row| {
             Ok(Checkpoint {
@@ -124,15 +117,19 @@ impl Inner {
 
     pub(super) async fn save_checkpoint(
         &self,
+        connection: &Connection<'_>,
         tenant: Option<&TenantId>,
         projection: ProjectionKey<'_>,
         checkpoint: Checkpoint,
     ) -> Result<u64, CheckpointError> {
         let expected = checkpoint.revision;
-        match self.try_checkpoint(tenant, projection, checkpoint).await {
+        match self
+            .try_checkpoint(connection, tenant, projection, checkpoint)
+            .await
+        {
             Ok(true) => Ok(expected + 1),
             Ok(false) => {
-                let kept = self.checkpoint(tenant, projection).await;
+                let kept = self.checkpoint(connection, tenant, projection).await;
                 let kept = kept.map_err(|cause| unusable(&self.url, cause))?;
                 Err(CheckpointError::Moved {
                     projection: projection.to_string(),
@@ -147,25 +144,24 @@ impl Inner {
     /// Saves it, unless the kept one has another revision.
     async fn try_checkpoint(
         &self,
+        connection: &Connection<'_>,
         tenant: Option<&TenantId>,
         projection: ProjectionKey<'_>,
         checkpoint: Checkpoint,
     ) -> Result<bool, Cause> {
-        let connection = self.pool.get().await?;
-        let names = self.writer.names();
+        let names = &self.names;
         let (sql, tenant) = if checkpoint.revision == 0 {
-            let tenant = names.use_tenant(tenant, &connection, &self.sql).await?;
+            let tenant = names.use_tenant(tenant, connection, &self.sql).await?;
             (&self.sql.first_checkpoint, tenant)
         } else {
-            match names.find_tenant(tenant, &connection, &self.sql).await? {
+            match names.find_tenant(tenant, connection, &self.sql).await? {
                 Some(tenant) => (&self.sql.next_checkpoint, tenant),
                 None => return Ok(false),
             }
         };
-        let statement = connection.prepare_cached(sql).await?;
         let saved = connection
             .execute(
-                &statement,
+                sql,
                 &[
                     &tenant,
                     &projection.name,
@@ -179,33 +175,38 @@ impl Inner {
         Ok(saved > 0)
     }
 
-    pub(super) async fn version(&self, stream: &StreamId) -> Result<Version, Cause> {
-        let connection = self.pool.get().await?;
-        let statement = connection.prepare_cached(&self.sql.version).await?;
-        let tenant = stream.tenant().map(TenantId::as_str);
-        let category = stream.category().as_str();
+    /// 0 when the stream has no events.
+    pub(super) async fn version(
+        &self,
+        connection: &Connection<'_>,
+        stream: &StreamId,
+    ) -> Result<Version, Cause> {
         let row = connection
-            .query_opt(&statement, &[&tenant, &category, &stream.id()])
+            .query_opt(&self.sql.version, &[&stream_key(stream)])
             .await?;
         let version = row.map(|row| row.try_get(0)).transpose()?;
         Ok(Version(version.map_or(0, loaded)))
     }
 
-    pub(super) async fn head(&self, tenant: Option<&TenantId>) -> Result<Position, Cause> {
-        let connection = self.pool.get().await?;
-        let statement = connection.prepare_cached(&self.sql.head).await?;
+    pub(super) async fn head(
+        &self,
+        connection: &Connection<'_>,
+        tenant: Option<&TenantId>,
+    ) -> Result<Position, Cause> {
         let tenant = tenant.map(TenantId::as_str);
-        let row = connection.query_one(&statement, &[&tenant]).await?;
+        let row = connection.query_one(&self.sql.head, &[&tenant]).await?;
         let head: Option<i64> = row.try_get(0)?;
         Ok(Position(head.map_or(0, loaded)))
     }
 
-    pub(super) async fn stats(&self, tenant: Option<&TenantId>) -> Result<Stats, Cause> {
-        let connection = self.pool.get().await?;
-        let statement = connection.prepare_cached(&self.sql.stats).await?;
+    pub(super) async fn stats(
+        &self,
+        connection: &Connection<'_>,
+        tenant: Option<&TenantId>,
+    ) -> Result<Stats, Cause> {
         let name = tenant.map(TenantId::as_str);
         let mut stats = Stats::default();
-        for row in connection.query(&statement, &[&name]).await? {
+        for row in connection.query(&self.sql.stats, &[&name]).await? {
             let number = loaded(row.try_get(1)?);
             match row.try_get::<_, Option<String>>(0)? {
                 None => stats.streams = number,
@@ -217,18 +218,11 @@ impl Inner {
             }
         }
         if tenant.is_none() {
-            let statement = connection.prepare_cached(&self.sql.bytes).await?;
             let row = connection
-                .query_one(&statement, &[&self.sql.schema])
+                .query_one(&self.sql.bytes, &[&self.sql.schema])
                 .await?;
             stats.bytes = row.try_get::<_, Option<i64>>(0)?.map(loaded);
         }
         Ok(stats)
-    }
-}
-
-impl Inner {
-    pub(super) fn unusable(&self, cause: Cause) -> StoreError {
-        unusable(&self.url, cause)
     }
 }

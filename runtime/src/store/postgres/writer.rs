@@ -1,23 +1,22 @@
 //! The appends of this process, in groups.
 //!
-//! An append goes into a queue. While a group is under way those that come wait, and are the next one: many share one round trip
-//! and one commit, and each keeps an outcome of its own. It is a task that writes, so a caller who does not wait any longer leaves
-//! all of a batch or nothing.
+//! Who finds nobody writing writes at once. Who finds somebody goes into a queue; while a group is under way those that come wait,
+//! and are the next one: many share one round trip and one commit, and each keeps an outcome of its own. It is a task that writes
+//! groups, so a caller who does not wait any longer leaves all of a batch or nothing.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_postgres::{Client, Pool};
 use tokio::sync::{Notify, oneshot};
 
-use super::append::{Outcome, append};
+use super::append::{Outcome, append, try_append};
+use super::connection::Connection;
 use super::error::{Cause, Failure};
-use super::names::Names;
-use super::sql::Sql;
-use crate::log::{AppendError, Batch};
+use super::server::Server;
+use crate::log::Batch;
 
-/// The most groups under way at once.
-const GROUPS: usize = 1;
+/// The most tasks that write groups at once.
+const TASKS: usize = 1;
 
 /// The most events in a group of several appends.
 const EVENTS: usize = 4096;
@@ -25,17 +24,11 @@ const EVENTS: usize = 4096;
 /// The most bytes of payload in a group of several appends.
 const BYTES: usize = 16 << 20;
 
-/// How often a group that met another one is tried before its appends are told.
-const ATTEMPTS: usize = 20;
-
 #[derive(Debug)]
 pub(super) struct Writer {
-    url: String,
-    pool: Pool,
-    sql: Arc<Sql>,
-    names: Names,
+    server: Arc<Server>,
     queue: Mutex<Queue>,
-    /// Told whenever a task finds nothing left to do.
+    /// Told whenever somebody who wrote has nothing left to do.
     idle: Notify,
 }
 
@@ -44,6 +37,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     /// How many tasks take groups from it.
     tasks: usize,
+    /// How many callers write by themselves.
+    callers: usize,
     closed: bool,
 }
 
@@ -80,20 +75,23 @@ impl Drop for Task {
     }
 }
 
+/// A caller who writes by itself, until it is done or its future is dropped.
+struct Caller<'a>(&'a Writer);
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        self.0.queue().callers -= 1;
+        self.0.idle.notify_waiters();
+    }
+}
+
 impl Writer {
-    pub(super) fn new(url: String, pool: Pool, sql: Arc<Sql>, names: Names) -> Self {
+    pub(super) fn new(server: Arc<Server>) -> Self {
         Self {
-            url,
-            pool,
-            sql,
-            names,
+            server,
             queue: Mutex::default(),
             idle: Notify::new(),
         }
-    }
-
-    pub(super) fn names(&self) -> &Names {
-        &self.names
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -103,30 +101,39 @@ impl Writer {
     /// Appends a batch that has parts.
     pub(super) async fn append(self: &Arc<Self>, batch: Batch) -> Outcome {
         let (waiting, outcome) = oneshot::channel();
-        {
+        let alone = {
             let mut queue = self.queue();
             if queue.closed {
-                return Err(Failure::closed().of_append(&self.url));
+                return Err(Failure::closed().of_append(&self.server.url));
             }
-            queue.jobs.push_back(Job { batch, waiting });
-            if queue.tasks < GROUPS {
-                queue.tasks += 1;
-                let task = Task {
-                    writer: Arc::clone(self),
-                    done: false,
-                };
-                drop(queue);
-                tokio::spawn(task.run());
+            if queue.tasks + queue.callers == 0 {
+                queue.callers += 1;
+                Some(batch)
+            } else {
+                queue.jobs.push_back(Job { batch, waiting });
+                if queue.tasks < TASKS {
+                    queue.tasks += 1;
+                    let task = Task {
+                        writer: Arc::clone(self),
+                        done: false,
+                    };
+                    drop(queue);
+                    tokio::spawn(task.run());
+                }
+                None
             }
-        }
-        let gone = || {
-            Failure::Unknown(Cause::Other(
-                "the task that writes ended before it was done",
-            ))
         };
-        outcome
-            .await
-            .unwrap_or_else(|_| Err(gone().of_append(&self.url)))
+        let gone = |what| Err(Failure::Unknown(Cause::Other(what)).of_append(&self.server.url));
+        match alone {
+            Some(batch) => {
+                let _caller = Caller(self);
+                let outcome = self.write(&[&batch]).await.pop();
+                outcome.unwrap_or_else(|| gone("nothing was answered"))
+            }
+            None => outcome
+                .await
+                .unwrap_or_else(|_| gone("the task that writes ended before it was done")),
+        }
     }
 
     /// Waits until what is under way is done, and takes nothing any more.
@@ -139,7 +146,7 @@ impl Writer {
             {
                 let mut queue = self.queue();
                 queue.closed = true;
-                if queue.tasks == 0 {
+                if queue.tasks + queue.callers == 0 {
                     return;
                 }
             }
@@ -159,93 +166,61 @@ impl Writer {
         }
     }
 
-    /// The first that wait, as many as make a group. Two that share an id cannot be in one: the second is asked later whether it
-    /// is the first again. When none waits the task is done, and who comes next starts another.
+    /// The first that wait, as many as make a group. When none waits the task is done, and who comes next starts another.
     fn take_group(&self) -> Option<Vec<Job>> {
         let mut queue = self.queue();
         if queue.jobs.is_empty() {
             queue.tasks -= 1;
             return None;
         }
-        let (mut ids, mut bytes, mut group) = (HashSet::new(), 0, 0);
-        for job in &queue.jobs {
-            let events = job.batch.events().count();
-            let size: usize = job
-                .batch
-                .events()
-                .map(|(_, event)| event.payload.len())
-                .sum();
-            bytes += size;
-            let is_too_much = ids.len() + events > EVENTS || bytes > BYTES;
-            let is_apart = job.batch.events().all(|(_, event)| ids.insert(event.id));
-            if group > 0 && (is_too_much || !is_apart) {
-                break;
+        let (mut events, mut bytes) = (0, 0);
+        let fits = |job: &&Job| {
+            for (_, event) in job.batch.events() {
+                events += 1;
+                bytes += event.payload.len();
             }
-            group += 1;
-        }
+            events <= EVENTS && bytes <= BYTES
+        };
+        let group = queue.jobs.iter().take_while(fits).count().max(1);
         Some(queue.jobs.drain(..group).collect())
     }
 
-    /// Writes a group in one transaction. When it cannot be, for something other than the connection, each append is tried alone.
     async fn write(&self, batches: &[&Batch]) -> Vec<Outcome> {
-        let failure = match self.attempt(batches).await {
-            Ok(outcomes) => return outcomes,
-            Err(failure) => failure,
+        let lease = match self.server.lease().await {
+            Ok(lease) => lease,
+            Err(cause) => return self.unsent(batches, cause),
         };
-        let is_of_one = matches!(
-            failure,
-            Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_)
-        );
-        let mut outcomes = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let alone = if is_of_one && batches.len() > 1 {
-                self.attempt(&[*batch]).await
-            } else {
-                Err(failure.clone())
+        let connection = Connection::of_pool(&lease);
+        let (mut outcomes, lost) = try_append(batches, &connection, &self.server).await;
+        if let Some(cause) = lost {
+            tracing::debug!(url = self.server.url, %cause, "a connection was lost");
+            self.server.forget(lease);
+        }
+        // What was never sent goes out on another connection.
+        let open = batches
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| outcome.is_none());
+        let open: Vec<&Batch> = open.map(|(batch, _)| *batch).collect();
+        let mut again = Vec::new();
+        if !open.is_empty() {
+            again = match self.server.lease().await {
+                Ok(lease) => append(&open, &Connection::of_pool(&lease), &self.server).await,
+                Err(cause) => self.unsent(&open, cause),
             };
-            outcomes.push(match alone {
-                Ok(mut one) => one
-                    .pop()
-                    .unwrap_or_else(|| Err(self.refusal(batch, failure.clone()))),
-                Err(failure) => Err(self.refusal(batch, failure)),
-            });
         }
-        outcomes
-    }
-
-    fn refusal(&self, batch: &Batch, failure: Failure) -> AppendError {
-        match (failure, batch.events().next()) {
-            (Failure::Unstorable(cause), Some((stream, event))) => AppendError::Refused {
-                stream: stream.clone(),
-                event: event.name.to_string(),
-                reason: cause.to_string(),
-            },
-            (failure, _) => failure.of_append(&self.url),
-        }
-    }
-
-    async fn attempt(&self, batches: &[&Batch]) -> Result<Vec<Outcome>, Failure> {
-        let mut connection = self.pool.get().await.map_err(Failure::before)?;
-        let (mut attempt, mut lost) = (1, false);
-        loop {
-            match append(batches, &connection, &self.names, &self.sql).await {
-                Err(Failure::Retry(cause)) if attempt < ATTEMPTS => {
-                    tracing::debug!(url = self.url, attempt, %cause, "a group is written again");
-                    attempt += 1;
-                }
-                Err(failure) if failure.is_lost() => {
-                    // It may not have noticed yet that it ended; what broke it broke others that wait.
-                    drop(Client::take(connection));
-                    self.pool.retain(|_, _| false);
-                    // Nothing was sent then, and another connection may do.
-                    if lost || !matches!(failure, Failure::Unavailable(_)) {
-                        return Err(failure);
-                    }
-                    lost = true;
-                    connection = self.pool.get().await.map_err(Failure::before)?;
-                }
-                outcome => return outcome,
+        let mut again = again.into_iter();
+        for outcome in &mut outcomes {
+            if outcome.is_none() {
+                *outcome = again.next();
             }
         }
+        outcomes.into_iter().flatten().collect()
+    }
+
+    fn unsent(&self, batches: &[&Batch], cause: Cause) -> Vec<Outcome> {
+        let failure = Failure::before(cause);
+        let told = |_: &&Batch| Err(failure.clone().of_append(&self.server.url));
+        batches.iter().map(told).collect()
     }
 }

@@ -1,0 +1,44 @@
+//! What all that works on one log shares.
+
+use std::fmt;
+
+use deadpool_postgres::{Client, Pool};
+
+use super::error::Cause;
+use super::names::Names;
+use super::sql::Sql;
+
+/// A log on a server: its address, its connections, its statements, and the numbers that stand for names in it.
+pub(super) struct Server {
+    pub(super) url: String,
+    pub(super) pool: Pool,
+    pub(super) sql: Sql,
+    pub(super) names: Names,
+}
+
+/// Without names: a handle of one tenant that stands in a message must show nothing of another's.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A connection, when one is free.
+    pub(super) async fn lease(&self) -> Result<Client, Cause> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Lets go of a connection that was lost, and of those that wait: what broke one broke others, and it may not have noticed yet.
+    pub(super) fn forget(&self, lost: Client) {
+        drop(Client::take(lost));
+        self.forget_idle();
+    }
+
+    /// Lets go of the connections that wait.
+    pub(super) fn forget_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
+}
