@@ -13,6 +13,7 @@ mod refusals;
 mod server;
 mod several;
 mod tls;
+mod within;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};

@@ -15,8 +15,8 @@ const BY_HAND: &str = "INSERT INTO events
     FROM (SELECT 'by hand ' || gen_random_uuid() AS id) AS new";
 
 /// As the store does it: an event of a stream of its own.
-const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', ARRAY[
-    ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')::new_event], true)";
+const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', '{0}', ARRAY[
+    ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')::new_event])";
 
 /// A log that knows the kind of the events that are inserted by hand, and has no event.
 async fn empty() -> Option<(Store, Client, Schema)> {
@@ -181,7 +181,7 @@ async fn another_isolation_level_is_refused_to_readers_and_to_writers() {
     for call in [
         "SELECT frontier(0)",
         "SELECT head(NULL)",
-        "SELECT append('{}', '{}', '{}', '{}', false)",
+        "SELECT append('{}', '{}', '{}', '{}', '{}')",
     ] {
         for level in ["REPEATABLE READ", "SERIALIZABLE"] {
             run(&client, &format!("BEGIN ISOLATION LEVEL {level}")).await;

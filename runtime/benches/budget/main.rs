@@ -17,6 +17,8 @@ mod append;
 mod bank;
 mod compile_time;
 mod paired;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod read;
 mod replay;
 mod scale;
@@ -34,12 +36,15 @@ fn main() {
         return scale::run();
     }
     paired::header();
-    for (name, run) in [
+    let parts = [
         ("replay", replay::run as fn()),
         ("append", append::run),
         ("read", read::run),
         ("compile-time", compile_time::run),
-    ] {
+        #[cfg(feature = "postgres")]
+        ("postgres", postgres::run),
+    ];
+    for (name, run) in parts {
         if selected(name) {
             run();
         }

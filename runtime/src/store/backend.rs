@@ -1,5 +1,6 @@
 //! What a database must do to hold a log. One backend, one file or folder beside this one.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -175,7 +176,7 @@ pub enum CheckpointError {
 ///   and both orders agree.
 /// - A future that is dropped leaves what it was about done or not done, never a part of it.
 /// - No event appears at or below a position that a reader has seen.
-pub trait Backend: Send + Sync + fmt::Debug + 'static {
+pub trait Backend: Any + Send + Sync + fmt::Debug {
     /// The URL of the store, for messages; without a password.
     fn url(&self) -> &str;
 

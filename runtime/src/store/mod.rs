@@ -319,6 +319,19 @@ impl Store {
         }
     }
 
+    /// The same handle on a backend of which nothing may be shared with this one's: neither turns nor what runs in the background.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn apart(&self, backend: Arc<dyn Backend>) -> Self {
+        Self {
+            tenant: self.tenant.clone(),
+            sources: self.sources.clone(),
+            backend,
+            background: crate::background::Background::default(),
+            turns: crate::turns::Turns::default(),
+            spare_pages: reader::SparePages::default(),
+        }
+    }
+
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use super::call::{Answer, Call, Events};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
+use super::seen::Source;
 use super::server::Server;
 use crate::log::{
     AppendError, Appended, Batch, Category, NewEvent, Position, StreamAppend, StreamId,
@@ -113,8 +114,11 @@ impl<'a> Appending<'a> {
             }
             let open = if alone { &open[..1] } else { &open };
             let (call, tried) = self.fitting(open);
-            let trusts = trusting && call.may_trust();
-            let failure = match self.ask(&call, trusts).await {
+            let found = call.found(&self.server.seen).into_iter();
+            let found: Vec<_> = found.map(|found| found.filter(|_| trusting)).collect();
+            let trusts = found.iter().any(Option::is_some);
+            let source = self.server.seen.source();
+            let failure = match self.ask(&call, &found).await {
                 Ok(numbers) => match call.answer(&numbers) {
                     Some(Answer::Written {
                         versions,
@@ -123,6 +127,7 @@ impl<'a> Appending<'a> {
                         let Some(written) = call.written(versions, positions) else {
                             return self.fail(&tried, &misread());
                         };
+                        self.learn(source, &call, versions, true);
                         for (index, appended) in tried.into_iter().zip(written) {
                             self.outcomes[index] = Some(Ok(appended));
                         }
@@ -134,6 +139,7 @@ impl<'a> Appending<'a> {
                         continue;
                     }
                     Some(Answer::Refused(versions)) => {
+                        self.learn(source, &call, versions, false);
                         let misfits = call.misfits(versions);
                         if misfits.iter().all(Option::is_none) {
                             return self.fail(&tried, &misread());
@@ -145,7 +151,10 @@ impl<'a> Appending<'a> {
                 },
                 Err(failure) => failure,
             };
-            if careful || failure.is_lost() {
+            if careful {
+                return self.fail(&tried, &failure.within_a_transaction());
+            }
+            if failure.is_lost() {
                 return self.stop(&tried, &failure);
             }
             match Violated::of(&failure) {
@@ -197,7 +206,7 @@ impl<'a> Appending<'a> {
         (call, taken)
     }
 
-    async fn ask(&self, call: &Call<'_>, trusting: bool) -> Result<Vec<i64>, Failure> {
+    async fn ask(&self, call: &Call<'_>, found: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
         if bytes(call) > MOST_BYTES {
             return Err(Failure::Unstorable(Cause::Other(
                 "the batch has more than 1000 MiB, which the server does not take at once; divide it",
@@ -214,13 +223,8 @@ impl<'a> Appending<'a> {
         if self.connection.is_closed() {
             return Err(Failure::Unavailable(Cause::Lost));
         }
-        let params: [&(dyn ToSql + Sync); 5] = [
-            &call.keys(),
-            &call.locks(),
-            &call.expected(),
-            &events,
-            &trusting,
-        ];
+        let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &found, &events];
         let row = self
             .connection
             .query_one(sql, &params)
@@ -236,6 +240,14 @@ impl<'a> Appending<'a> {
         self.lost = failure.lost().cloned();
         if self.lost.is_none() || !matches!(failure, Failure::Unavailable(_)) {
             self.fail(indexes, failure);
+        }
+    }
+
+    /// Remembers what is committed.
+    fn learn(&self, source: Source, call: &Call<'_>, versions: &[i64], written: bool) {
+        if !self.connection.is_callers() {
+            let seen = &self.server.seen;
+            seen.learn(source, call.reached(versions, written));
         }
     }
 

@@ -9,6 +9,7 @@ use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::names::Names;
+use super::seen::Seen;
 use crate::log::{
     Appended, Batch, EventId, Expected, Position, StreamAppend, StreamId, StreamVersion, TenantId,
     Version,
@@ -157,14 +158,29 @@ impl<'a> Call<'a> {
         self.places.get(&part.stream).copied().unwrap_or_default()
     }
 
-    /// Whether there are streams that are expected to be new, and the index would say so of each that is not.
-    pub(super) fn may_trust(&self) -> bool {
-        let mut new = self
-            .streams
-            .iter()
-            .filter(|stream| stream.before == Before::At(0))
-            .peekable();
-        new.peek().is_some() && new.all(|stream| stream.events > 0)
+    /// The versions of the streams that need not be looked for, since it is known that they have at least the events that they are
+    /// expected to have, and the index would say so if they had more: events are written to them.
+    pub(super) fn found(&self, seen: &Seen) -> Vec<Option<i64>> {
+        let expected = self.streams.iter().map(|stream| match stream.before {
+            Before::At(version) if stream.events > 0 => (stream.key, version),
+            _ => (stream.key, i64::MAX),
+        });
+        let known = seen.have(expected).zip(&self.streams);
+        known
+            .map(|(known, stream)| known.then(|| stream.before.number()))
+            .collect()
+    }
+
+    /// What can be remembered of the streams, when they were at these versions and the events written or not.
+    pub(super) fn reached(
+        &self,
+        versions: &[i64],
+        written: bool,
+    ) -> impl Iterator<Item = (Uuid, i64)> {
+        let streams = self.streams.iter().zip(versions.to_vec());
+        streams.map(move |(stream, version)| {
+            (stream.key, version + i64::from(written) * stream.events)
+        })
     }
 
     pub(super) fn keys(&self) -> Vec<Uuid> {

@@ -199,6 +199,14 @@ impl Failure {
         self.lost().is_some()
     }
 
+    /// As it is where nothing is committed by the call: a connection that broke has undone everything.
+    pub(super) fn within_a_transaction(self) -> Self {
+        match self {
+            Self::Unknown(cause) => Self::Unavailable(cause),
+            failure => failure,
+        }
+    }
+
     pub(super) fn closed() -> Self {
         Self::Unavailable(Cause::Closed(Closed))
     }

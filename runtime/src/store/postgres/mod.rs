@@ -90,12 +90,14 @@ mod names;
 mod options;
 mod read;
 mod schema;
+mod seen;
 mod select;
 mod server;
 mod session;
 mod sql;
 mod state;
 mod tls;
+mod within;
 mod writer;
 
 use std::sync::Arc;
@@ -108,6 +110,7 @@ pub use self::options::PostgresOptions;
 use self::read::{Readers, Unread};
 use self::server::Server;
 pub use self::tls::TlsMode;
+pub use self::within::{WithinError, within};
 use self::writer::Writer;
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
@@ -116,6 +119,7 @@ use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+pub use tokio_postgres;
 
 /// A log on a PostgreSQL server. Made by [`PostgresOptions::open`], used through [`Store`](crate::Store).
 ///
@@ -245,8 +249,7 @@ impl Backend for PostgresBackend {
                         lost = true;
                         inner.server.forget(lease);
                     }
-                    Err(Unread::Cause(cause)) => return Err(inner.unreadable(cause)),
-                    Err(Unread::Corrupt(error)) => return Err(error),
+                    Err(unread) => return Err(unread.of(&inner.server.url)),
                 }
             }
         })

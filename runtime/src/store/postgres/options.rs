@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::error::Cause;
 use super::names::Names;
+use super::seen::Seen;
 use super::server::Server;
 use super::session::{self, Connector, Limits};
 use super::sql::Sql;
@@ -352,7 +354,8 @@ impl PostgresOptions {
                 reason: reason.to_owned(),
             });
         }
-        let pool = self.pool(&url)?;
+        let seen = Arc::<Seen>::default();
+        let pool = self.pool(&url, &seen)?;
         let mut connection = pool.get().await.map_err(|error| self.refusal(error))?;
         schema::prepare(&mut connection, &self.schema, &url, |error| {
             self.refusal(error)
@@ -364,10 +367,12 @@ impl PostgresOptions {
             pool,
             sql: Sql::new(&self.schema),
             names: Names::default(),
+            seen,
         }))
     }
 
-    fn pool(&self, url: &str) -> Result<Pool, ConnectError> {
+    fn pool(&self, url: &str, seen: &Arc<Seen>) -> Result<Pool, ConnectError> {
+        let seen = Arc::clone(seen);
         let mut plain = self.config.clone();
         // Nobody listens in within a machine.
         let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
@@ -415,6 +420,8 @@ impl PostgresOptions {
                 Box::pin(session::look_after(client, metrics.last_used(), connecting))
             }))
             .post_create(Hook::async_fn(move |client, _| {
+                // The server behind it may be another one, or have lost something.
+                seen.forget();
                 Box::pin(session::in_time(session::check(client), connecting))
             }))
             .build()

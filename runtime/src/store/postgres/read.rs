@@ -9,8 +9,9 @@ use tokio_postgres::RowStream;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
+use super::call::stream_key;
 use super::connection::Connection;
-use super::error::Cause;
+use super::error::{Cause, unreadable};
 use super::names::NO_TENANT;
 use super::select::{Rest, Select, select};
 use super::server::Server;
@@ -33,6 +34,16 @@ pub(super) enum Unread {
     Cause(Cause),
     /// A row cannot be what it should be.
     Corrupt(ReadError),
+}
+
+impl Unread {
+    /// As a reader of the store at this URL is told.
+    pub(super) fn of(self, url: &str) -> ReadError {
+        match self {
+            Self::Cause(cause) => unreadable(url, cause),
+            Self::Corrupt(error) => error,
+        }
+    }
 }
 
 /// Why a page came to nothing.
@@ -147,6 +158,7 @@ impl Readers {
             limit,
             kinds: Arc::clone(&kinds),
             rest: Rest::of(query),
+            reached: None,
         };
         // Who asks for another's stream has been refused; a query that was made by hand finds nothing.
         let is_of_tenant =
@@ -155,7 +167,13 @@ impl Readers {
             if !is_of_tenant(stream.tenant()) {
                 return Ok(true);
             }
-            return reading.rows(None, None, page).await;
+            let source = self.server.seen.source();
+            let is_last = reading.rows(None, None, page).await?;
+            if let (false, Some(version)) = (connection.is_callers(), reading.reached) {
+                let seen = &self.server.seen;
+                seen.learn(source, std::iter::once((stream_key(stream), version)));
+            }
+            return Ok(is_last);
         }
         if query.direction == Direction::Backwards || these.is_some_and(<[i64]>::is_empty) {
             let frontier = reading.frontier(0).await?;
@@ -187,6 +205,8 @@ struct Reading<'a> {
     limit: usize,
     kinds: Arc<Kinds>,
     rest: Rest,
+    /// The version of the last row of a stream.
+    reached: Option<i64>,
 }
 
 /// Some rows on their way, and how many were asked for.
@@ -255,6 +275,7 @@ impl Reading<'_> {
                     return Err(Stop::UnknownKind(place(position), number));
                 };
                 let is_stream = self.query.stream.is_some();
+                self.reached = Some(version);
                 // A stream's events are found by version, whatever their kind.
                 if !is_stream || self.these.is_none_or(|these| these.contains(&number)) {
                     if page.is_full(self.limit) {

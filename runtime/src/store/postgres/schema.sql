@@ -201,16 +201,17 @@ CREATE TYPE recount.new_event AS (
 
 -- Writes the events of one or several appends, if each stream is at the version that is expected of it: a version, -1 for any, or
 -- -2 for one that has events. `locks` are 48 bits of each stream, in rising order, so that nobody waits for somebody who waits for
--- them. With `trusting`, streams that are expected to be new are not looked for; one that is not new violates `events_by_stream`.
+-- them. A stream that is known to have at least the events that it is expected to have is not looked for: `seen` is its version, for
+-- others NULL. If it has more, `events_by_stream` is violated.
 --
 -- Returns the version that each stream was found at; and behind them, if it was written, the position of each event.
 CREATE FUNCTION recount.append(
-    streams uuid[], locks bigint[], expected bigint[], events recount.new_event[], trusting boolean
+    streams uuid[], locks bigint[], expected bigint[], seen bigint[], events recount.new_event[]
 ) RETURNS bigint[] LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     count     CONSTANT int := cardinality(events);
     lock      bigint;
-    versions  bigint[] := expected;
+    versions  bigint[] := seen;
     fits      boolean := true;
     last      bigint := 0;
     positions bigint[];
@@ -233,13 +234,13 @@ BEGIN
     END IF;
 
     -- This is a later statement, and sees what was committed by whoever held the streams before.
-    IF NOT (trusting AND 0 = ALL (expected)) THEN
+    IF array_position(seen, NULL) IS NOT NULL THEN
         SELECT array_agg(f.version), bool_and(f.expected IN (-1, f.version) OR f.expected = -2 AND f.version > 0) INTO versions, fits
         FROM (
-            SELECT w.expected, CASE WHEN trusting AND w.expected = 0 THEN 0 ELSE coalesce((
+            SELECT w.expected, coalesce(w.seen, (
                 SELECT e.version FROM recount.events AS e WHERE e.stream = w.stream ORDER BY e.version DESC LIMIT 1
-            ), 0) END AS version
-            FROM unnest(streams, expected) AS w (stream, expected)
+            ), 0) AS version
+            FROM unnest(streams, expected, seen) AS w (stream, expected, seen)
         ) AS f;
     END IF;
     IF NOT fits OR count = 0 THEN

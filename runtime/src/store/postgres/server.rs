@@ -1,19 +1,22 @@
 //! What all that works on one log shares.
 
 use std::fmt;
+use std::sync::Arc;
 
 use deadpool_postgres::{Client, Pool};
 
 use super::error::Cause;
 use super::names::Names;
+use super::seen::Seen;
 use super::sql::Sql;
 
-/// A log on a server: its address, its connections, its statements, and the numbers that stand for names in it.
+/// A log on a server: its address, its connections, its statements, and what is known of it without asking.
 pub(super) struct Server {
     pub(super) url: String,
     pub(super) pool: Pool,
     pub(super) sql: Sql,
     pub(super) names: Names,
+    pub(super) seen: Arc<Seen>,
 }
 
 /// Without names: a handle of one tenant that stands in a message must show nothing of another's.

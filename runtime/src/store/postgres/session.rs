@@ -14,10 +14,13 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What each session is told, and what a pooler's must be told by its role. The log's statements rely on the isolation level; the
 /// planner is held to the indexes, since a plan that was made for an empty table would be kept while the table grows.
-const SETTINGS: [(&str, &str); 7] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("default_transaction_isolation", "read committed"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
+    ("random_page_cost", "0"),
+    ("seq_page_cost", "0"),
+    ("max_parallel_workers_per_gather", "0"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),

@@ -1,0 +1,75 @@
+//! What is known of streams without asking: that they have at least so many events.
+//!
+//! Events are never taken away, so an append that expects a version which was seen need not have it looked up: if the stream has
+//! moved on, the unique index says so. Only another server behind the same address, as after a failover that lost events, could
+//! have fewer; so everything is forgotten when a connection is made.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+/// How many streams are remembered; then all are forgotten.
+const MOST: usize = 1 << 16;
+
+/// The versions that streams were seen at.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<Streams>);
+
+#[derive(Debug, Default)]
+struct Streams {
+    versions: HashMap<Uuid, i64>,
+    connections: u64,
+}
+
+/// Whom what is learned comes from: the connections that were there when the server was asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source(u64);
+
+impl Seen {
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Taken before the server is asked.
+    pub(super) fn source(&self) -> Source {
+        Source(self.streams().connections)
+    }
+
+    /// A connection was made: what others told may not be true of the server behind it.
+    pub(super) fn forget(&self) {
+        let mut streams = self.streams();
+        streams.versions.clear();
+        streams.connections += 1;
+    }
+
+    /// Remembers versions, unless a connection was made in the meantime.
+    pub(super) fn learn(&self, source: Source, versions: impl Iterator<Item = (Uuid, i64)>) {
+        let mut streams = self.streams();
+        if streams.connections != source.0 {
+            return;
+        }
+        for (stream, version) in versions {
+            if streams.versions.len() >= MOST {
+                streams.versions.clear();
+            }
+            let known = streams.versions.entry(stream).or_insert(version);
+            *known = version.max(*known);
+        }
+    }
+
+    /// Which of these streams are known to have at least so many events; a stream may have none without being known.
+    pub(super) fn have<'a>(
+        &'a self,
+        streams: impl Iterator<Item = (Uuid, i64)> + 'a,
+    ) -> impl Iterator<Item = bool> + 'a {
+        let known = self.streams();
+        streams.map(move |(stream, version)| {
+            version == 0
+                || known
+                    .versions
+                    .get(&stream)
+                    .is_some_and(|seen| *seen >= version)
+        })
+    }
+}
