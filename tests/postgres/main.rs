@@ -4,9 +4,13 @@
 mod cluster;
 mod clusters;
 mod connect;
+mod failures;
 mod load;
 mod mistakes;
 mod order;
+mod pooler;
+mod proxy;
+mod refusals;
 mod restarts;
 mod restored;
 mod scene;
@@ -14,10 +18,12 @@ mod scene;
 mod server;
 mod several;
 mod steps;
+mod tls;
 mod within;
 
 use recount::Store;
 use recount::log::{NewEvent, Query, StreamId};
+use tokio_postgres::Client;
 
 fn stream(id: &str) -> StreamId {
     StreamId::new("account", id).unwrap()
@@ -25,6 +31,10 @@ fn stream(id: &str) -> StreamId {
 
 fn event(name: &'static str) -> NewEvent {
     NewEvent::json(name, 1, &name).unwrap()
+}
+
+async fn run(client: &Client, sql: &str) {
+    client.batch_execute(sql).await.unwrap();
 }
 
 /// The names of all events that a reader may see, in order.

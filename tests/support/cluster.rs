@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use tokio_postgres::{Client, NoTls};
+
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
@@ -33,8 +35,14 @@ pub struct Cluster {
     guard: Child,
 }
 
-/// Stops and removes what is in the folder once nobody holds the other end of its input. It outlives the signals that end a test.
-const GUARD: &str = r#"trap '' INT TERM HUP; read -r _; "$@" >/dev/null 2>&1; rm -rf -- "$FOLDER""#;
+/// Stops and removes what is in the folder once nobody holds the other end of its input, also what was started beside the server. It
+/// outlives the signals that end a test.
+const GUARD: &str = r#"trap '' INT TERM HUP
+read -r _
+for file in "$FOLDER"/*.pid; do [ -f "$file" ] && kill -9 "$(cat "$file")"; done
+"$@" >/dev/null 2>&1
+for place in "$FOLDER"/*/; do mountpoint -q "$place" && umount --lazy "$place"; done
+rm -rf -- "$FOLDER""#;
 
 /// The folder with the server's programs: of the newest version that is installed, else on the path.
 fn find_bin() -> Option<PathBuf> {
@@ -94,7 +102,7 @@ fn run(command: &mut Command) -> Result<String, String> {
 
 /// A port that nobody listens on. Below those that the system gives to clients: none of them is there when the server is started
 /// again.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 9_000).unwrap();
     loop {
@@ -175,6 +183,23 @@ impl Cluster {
         format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// A connection of its superuser to the first database.
+    #[allow(dead_code, reason = "not every test looks behind the store")]
+    pub async fn client(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        // Who uses it is told when it breaks.
+        tokio::spawn(async move { drop(connection.await) });
+        client
+    }
+
+    /// Waits until no session of this application name is there.
+    #[allow(dead_code, reason = "not every test waits for it")]
+    pub async fn wait_until_gone(&self, application: &str) {
+        let client = self.client().await;
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1)";
+        while client.query_one(sql, &[&application]).await.unwrap().get(0) {}
+    }
+
     #[allow(dead_code, reason = "not every test writes URLs of its own")]
     pub fn port(&self) -> u16 {
         self.port
@@ -203,6 +228,25 @@ impl Cluster {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         give_to_server(&path);
         path
+    }
+
+    /// Runs a program as the user of the server, which writes the number of its process to a file `*.pid` in the folder and goes to
+    /// the background; it ends with the server.
+    #[allow(dead_code, reason = "few tests start more than a server")]
+    pub fn start_beside(&self, program: &Path, arguments: &[&str], log: &Path) {
+        let mut command = as_server(program, &self.folder);
+        let log = fs::File::create(log).unwrap();
+        command
+            .args(arguments)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        assert!(command.status().unwrap().success(), "{command:?}");
+    }
+
+    /// Gives a folder or a file to the user that the server runs as.
+    #[allow(dead_code, reason = "not every test has places of its own")]
+    pub fn give(path: &Path) {
+        give_to_server(path);
     }
 
     /// Starts a stopped server, and waits until it lets somebody in.

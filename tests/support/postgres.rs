@@ -78,6 +78,35 @@ impl Schema {
         format!("postgres://{user}@{address}")
     }
 
+    /// The host and the port of the server.
+    #[allow(dead_code, reason = "not every test stands before the server")]
+    pub fn address(&self) -> String {
+        let (_, rest) = self.server.split_once("://").unwrap();
+        let rest = rest.split(['/', '?']).next().unwrap();
+        let address = rest.rsplit('@').next().unwrap();
+        if address.contains(':') {
+            address.to_owned()
+        } else {
+            format!("{address}:5432")
+        }
+    }
+
+    /// As [`options`](Self::options), for a port of this machine that leads to the server.
+    #[allow(dead_code, reason = "not every test stands before the server")]
+    pub fn options_at(&self, port: u16) -> PostgresOptions {
+        let url = self
+            .server
+            .replacen(&self.address(), &format!("127.0.0.1:{port}"), 1);
+        PostgresOptions::from_url(&url).unwrap().schema(&self.name)
+    }
+
+    /// The URL of the database with an option more.
+    #[allow(dead_code, reason = "not every test has options of its own")]
+    pub fn url_with(&self, option: &str) -> String {
+        let separator = if self.server.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{option}", self.server)
+    }
+
     /// A store on the schema.
     #[allow(dead_code, reason = "some tests open it with options of their own")]
     pub async fn open(&self) -> Store {

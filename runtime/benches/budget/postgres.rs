@@ -137,13 +137,13 @@ fn appends(runtime: &Runtime, floor: &Floor, store: &Store) {
         || {
             one += 1;
             rate((WRITERS * EACH) as usize, || {
-                runtime.block_on(floor.append_all(one))
+                runtime.block_on(floor.append_all(one));
             })
         },
         || {
             other += 1;
             rate((WRITERS * EACH) as usize, || {
-                runtime.block_on(append_all(store, other))
+                runtime.block_on(append_all(store, other));
             })
         },
     );

@@ -78,6 +78,32 @@ pub enum ConnectError {
         /// The name that was asked for.
         database: String,
     },
+    /// The connection could not be as safe as `sslmode` asks for.
+    #[error("no safe connection to the server of {url}: {advice}")]
+    Tls {
+        /// The URL.
+        url: String,
+        /// What stands in the way, and what to do.
+        advice: String,
+        /// What the driver said.
+        source: BackendError,
+    },
+    /// Between here and the server stands a pooler that the log cannot be used through as it is.
+    #[error("{url} leads to a connection pooler: {advice}")]
+    Pooler {
+        /// The URL.
+        url: String,
+        /// What stands in the way, and what to do.
+        advice: String,
+    },
+    /// The server is a copy of another one. Only the one that is written to knows which events are still to come.
+    #[error(
+        "the server of {url} is a standby; connect to the one that is written to, or name all of them, with `target_session_attrs=read-write`"
+    )]
+    Standby {
+        /// The URL.
+        url: String,
+    },
     /// The user may not read the log, or may not make one where none is yet.
     #[error("the user of {url} lacks a right on the schema {schema:?}")]
     NoRight {

@@ -3,6 +3,8 @@
 //! One call writes all of them or none. When it wrote none, it is found out which of them stand in the way: those are told, and the
 //! others are written without them.
 
+use std::ops::ControlFlow;
+
 use tokio_postgres::types::ToSql;
 
 use super::call::{Answer, Call, Events, Misfit};
@@ -11,7 +13,7 @@ use super::error::{Cause, Failure};
 use super::seen::Source;
 use super::server::Server;
 use crate::log::{
-    AppendError, Appended, Batch, Category, Position, StreamId, StreamVersion, Version,
+    AppendError, Appended, Batch, Category, NewEvent, Position, StreamId, StreamVersion, Version,
 };
 
 /// What one batch came to.
@@ -20,25 +22,47 @@ pub(super) type Outcome = Result<Appended, AppendError>;
 /// How often a call that met another one is made again before its batches are told.
 const ATTEMPTS: usize = 20;
 
+/// The most bytes of a call. The server takes messages of up to 1 GiB, and breaks the connection on one that is larger.
+const MOST_BYTES: usize = 1000 << 20;
+
 /// Writes batches and says what each came to.
 pub(super) async fn append(
     batches: &[&Batch],
     connection: &Connection<'_>,
     server: &Server,
 ) -> Vec<Outcome> {
+    let (outcomes, lost) = try_append(batches, connection, server).await;
+    let unsettled = || {
+        let cause = lost.clone();
+        let cause = cause.unwrap_or(Cause::Other("the server's answers do not fit"));
+        Failure::before(cause).of_append(&server.url)
+    };
+    outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Err(unsettled())))
+        .collect()
+}
+
+/// Writes batches and says what each came to, and what the connection was lost by, if it was: then those that were never sent are
+/// not told.
+pub(super) async fn try_append(
+    batches: &[&Batch],
+    connection: &Connection<'_>,
+    server: &Server,
+) -> (Vec<Option<Outcome>>, Option<Cause>) {
     let mut appending = Appending {
         batches,
         connection,
         server,
         outcomes: batches.iter().map(|_| None).collect(),
+        lost: None,
+        trusting: true,
+        alone: false,
+        attempts: 0,
+        later: Vec::new(),
     };
-    appending.run().await;
-    let unsettled =
-        || Failure::before(Cause::Other("the server's answers do not fit")).of_append(&server.url);
-    let outcomes = appending.outcomes.into_iter();
-    outcomes
-        .map(|outcome| outcome.unwrap_or_else(|| Err(unsettled())))
-        .collect()
+    let _ = appending.run().await;
+    (appending.outcomes, appending.lost)
 }
 
 struct Appending<'a> {
@@ -46,7 +70,19 @@ struct Appending<'a> {
     connection: &'a Connection<'a>,
     server: &'a Server,
     outcomes: Vec<Option<Outcome>>,
+    lost: Option<Cause>,
+    /// Whether streams that were seen are not looked for.
+    trusting: bool,
+    /// Whether each batch is tried by itself.
+    alone: bool,
+    attempts: usize,
+    /// Those that do not fit behind others of their call, until these are written: what they are told must be a version that the
+    /// stream had.
+    later: Vec<usize>,
 }
+
+/// Whether there is anything left to try.
+type Done = ControlFlow<()>;
 
 /// The index that a call violated.
 enum Violated {
@@ -71,108 +107,112 @@ impl Violated {
 
 impl<'a> Appending<'a> {
     /// Makes calls until each batch is told.
-    async fn run(&mut self) {
-        // In a transaction of the caller's nothing is tried that may fail and undo what the caller did.
-        let careful = self.connection.is_callers();
-        let (mut trusting, mut alone, mut attempts) = (!careful, false, 0);
-        let learned = self
-            .server
-            .names
+    async fn run(&mut self) -> Done {
+        let names = &self.server.names;
+        if let Err(cause) = names
             .learn(self.batches, self.connection, self.server)
-            .await;
-        if let Err(cause) = learned {
-            return self.fail(&self.open(), &Failure::before(cause));
+            .await
+        {
+            return self.stop(&self.open(), &Failure::before(cause));
         }
-        if careful {
-            let open = self.open();
-            self.settle_known(&self.call(&open), &open).await;
+        if self.connection.is_callers() {
+            // Nothing is tried that may fail and undo what the caller did.
+            self.trusting = false;
+            self.settle_known(&self.open()).await;
         }
-        // Those that do not fit behind others of their call, until these are written: what they are told must be a version that
-        // the stream had.
-        let mut later = Vec::new();
-        loop {
-            let mut open = self.open();
-            if open.is_empty() {
-                return;
-            }
-            if open.iter().all(|index| later.contains(index)) {
-                later.clear();
-            }
-            open.retain(|index| !later.contains(index));
-            let open = if alone { &open[..1] } else { &open };
-            let (call, tried) = self.fitting(open);
-            let found = call.found(&self.server.seen).into_iter();
-            let found: Vec<_> = found.map(|found| found.filter(|_| trusting)).collect();
-            let trusts = found.iter().any(Option::is_some);
-            let source = self.server.seen.source();
-            let failure = match self.ask(&call, &found).await {
-                Ok(numbers) => match call.answer(&numbers) {
-                    Some(Answer::Written {
-                        versions,
-                        positions,
-                    }) => {
-                        let Some(written) = call.written(versions, positions) else {
-                            return self.fail(&tried, &misread());
-                        };
-                        self.learn(source, &call, versions, true);
-                        for (index, appended) in tried.into_iter().zip(written) {
-                            self.outcomes[index] = Some(Ok(appended));
-                        }
-                        continue;
-                    }
-                    // What was only trusted cannot be told.
-                    Some(Answer::Refused(_)) if trusts => {
-                        trusting = false;
-                        continue;
-                    }
-                    Some(Answer::Refused(versions)) => {
-                        self.learn(source, &call, versions, false);
-                        let misfits = call.misfits(versions);
-                        if misfits.iter().all(Option::is_none) {
-                            return self.fail(&tried, &misread());
-                        }
-                        let behind = misfits.iter().zip(&tried).filter_map(|(misfit, index)| {
-                            misfit
-                                .as_ref()
-                                .is_some_and(|misfit| misfit.behind_others)
-                                .then_some(*index)
-                        });
-                        later.extend(behind);
-                        self.settle_misfits(&tried, &misfits).await;
-                        continue;
-                    }
-                    None => return self.fail(&tried, &misread()),
-                },
-                Err(failure) => failure,
-            };
-            if careful {
-                return self.fail(&tried, &failure.within_a_transaction());
-            }
-            match Violated::of(&failure) {
-                Some(Violated::Stream) if trusts => {
-                    trusting = false;
-                    continue;
-                }
-                Some(Violated::Id) if self.settle_known(&call, &tried).await => continue,
-                _ => {}
-            }
-            attempts += 1;
-            match failure {
-                Failure::Retry(cause) if attempts < ATTEMPTS => {
-                    tracing::debug!(url = self.server.url, attempts, %cause, "batches are written again");
-                }
-                // Each by itself: it may be only one that stands in the way.
-                Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_)
-                    if tried.len() > 1 =>
-                {
-                    (alone, attempts) = (true, 0);
-                }
-                failure => {
-                    self.fail(&tried, &failure);
-                    attempts = 0;
-                }
-            }
+        while self.outcomes.iter().any(Option::is_none) {
+            self.step().await?;
         }
+        Done::Continue(())
+    }
+
+    /// Makes one call.
+    async fn step(&mut self) -> Done {
+        let next = self.next();
+        let (call, tried) = self.fitting(&next);
+        let seen = call.seen(&self.server.seen).into_iter();
+        let seen: Vec<_> = seen
+            .map(|version| version.filter(|_| self.trusting))
+            .collect();
+        let trusts = seen.iter().any(Option::is_some);
+        let source = self.server.seen.source();
+        let numbers = match self.ask(&call, &seen).await {
+            Ok(numbers) => numbers,
+            Err(failure) => return self.failed(&tried, trusts, failure).await,
+        };
+        match call.answer(&numbers) {
+            Some(Answer::Written {
+                versions,
+                positions,
+            }) => {
+                let Some(written) = call.written(versions, positions) else {
+                    return self.stop(&tried, &misread());
+                };
+                self.learn(source, &call, versions, true);
+                for (index, appended) in tried.into_iter().zip(written) {
+                    self.outcomes[index] = Some(Ok(appended));
+                }
+            }
+            // What was only trusted cannot be told.
+            Some(Answer::Refused(_)) if trusts => self.trusting = false,
+            Some(Answer::Refused(versions)) => {
+                self.learn(source, &call, versions, false);
+                let misfits = call.misfits(versions);
+                if misfits.iter().all(Option::is_none) {
+                    return self.stop(&tried, &misread());
+                }
+                self.settle_misfits(&tried, &misfits).await;
+            }
+            None => return self.stop(&tried, &misread()),
+        }
+        Done::Continue(())
+    }
+
+    /// A call wrote nothing, or it is not known what.
+    async fn failed(&mut self, tried: &[usize], trusted: bool, failure: Failure) -> Done {
+        if self.connection.is_callers() {
+            return self.stop(tried, &failure.within_a_transaction());
+        }
+        if failure.is_lost() {
+            return self.stop(tried, &failure);
+        }
+        match Violated::of(&failure) {
+            Some(Violated::Stream) if trusted => {
+                self.trusting = false;
+                return Done::Continue(());
+            }
+            Some(Violated::Id) if self.settle_known(tried).await => {
+                return Done::Continue(());
+            }
+            _ => self.attempts += 1,
+        }
+        match failure {
+            Failure::Retry(cause) if self.attempts < ATTEMPTS => {
+                let (url, attempts) = (&self.server.url, self.attempts);
+                tracing::debug!(url, attempts, %cause, "batches are written again");
+                return Done::Continue(());
+            }
+            // Each by itself: it may be only one that stands in the way.
+            Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_) if tried.len() > 1 => {
+                self.alone = true;
+            }
+            failure => self.fail(tried, &failure),
+        }
+        self.attempts = 0;
+        Done::Continue(())
+    }
+
+    /// Those that are tried next.
+    fn next(&mut self) -> Vec<usize> {
+        let mut open = self.open();
+        if open.iter().all(|index| self.later.contains(index)) {
+            self.later.clear();
+        }
+        open.retain(|index| !self.later.contains(index));
+        if self.alone {
+            open.truncate(1);
+        }
+        open
     }
 
     /// The batches that were not told yet.
@@ -180,10 +220,6 @@ impl<'a> Appending<'a> {
         let all = self.outcomes.iter().enumerate();
         all.filter_map(|(index, outcome)| outcome.is_none().then_some(index))
             .collect()
-    }
-
-    fn call(&self, indexes: &[usize]) -> Call<'a> {
-        self.fitting(indexes).0
     }
 
     /// A call of those that can be written together, and which they are.
@@ -197,7 +233,12 @@ impl<'a> Appending<'a> {
         (call, taken)
     }
 
-    async fn ask(&self, call: &Call<'_>, found: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
+    async fn ask(&self, call: &Call<'_>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
+        if bytes(call) > MOST_BYTES {
+            return Err(Failure::Unstorable(Cause::Other(
+                "the batch has more than 1000 MiB, which the server does not take at once; divide it",
+            )));
+        }
         let events = events(call, self.server).map_err(Failure::before)?;
         let sql = &self.server.sql.append;
         // Prepared apart, since a call that was not sent wrote nothing.
@@ -205,8 +246,12 @@ impl<'a> Appending<'a> {
             .prepare(sql)
             .await
             .map_err(Failure::before)?;
+        // What is not sent is not written.
+        if self.connection.is_closed() {
+            return Err(Failure::Unavailable(Cause::Lost));
+        }
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
-        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &found, &events];
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
         let row = self
             .connection
             .query_one(sql, &params)
@@ -215,6 +260,15 @@ impl<'a> Appending<'a> {
         // From here on it is committed.
         row.try_get(0)
             .map_err(|error| Failure::Unknown(error.into()))
+    }
+
+    /// Goes no further. Batches that were not sent on a connection that was lost are left to another one.
+    fn stop(&mut self, indexes: &[usize], failure: &Failure) -> Done {
+        self.lost = failure.lost().cloned();
+        if self.lost.is_none() || !matches!(failure, Failure::Unavailable(_)) {
+            self.fail(indexes, failure);
+        }
+        Done::Break(())
     }
 
     /// Remembers what is committed.
@@ -241,33 +295,34 @@ impl<'a> Appending<'a> {
 
     /// Tells those that do not fit: each was either written before, or has a conflict.
     async fn settle_misfits(&mut self, tried: &[usize], misfits: &[Option<Misfit<'_>>]) {
-        let told = |misfit: &Option<Misfit<'_>>| misfit.as_ref().is_some_and(|m| !m.behind_others);
-        let refused: Vec<usize> = misfits
+        let misfits = tried
             .iter()
-            .zip(tried)
-            .filter_map(|(misfit, index)| told(misfit).then_some(*index))
-            .collect();
-        if refused.is_empty() {
-            return;
-        }
-        self.settle_known(&self.call(&refused), &refused).await;
-        for (misfit, index) in misfits.iter().zip(tried) {
-            if let (Some(misfit), None) = (misfit, &self.outcomes[*index])
-                && !misfit.behind_others
-            {
-                self.outcomes[*index] = Some(Err(AppendError::Conflict {
+            .zip(misfits)
+            .filter_map(|(index, misfit)| Some((*index, misfit.as_ref()?)));
+        let (behind, refused): (Vec<_>, Vec<_>) =
+            misfits.partition(|(_, misfit)| misfit.behind_others);
+        self.later.extend(behind.iter().map(|(index, _)| *index));
+        let indexes: Vec<usize> = refused.iter().map(|(index, _)| *index).collect();
+        self.settle_known(&indexes).await;
+        for (index, misfit) in refused {
+            self.outcomes[index].get_or_insert_with(|| {
+                Err(AppendError::Conflict {
                     stream: misfit.part.stream.clone(),
                     expected: misfit.part.expected,
                     actual: misfit.actual,
-                }));
-            }
+                })
+            });
         }
     }
 
     /// Tells those of which an id is known: the same batch was written before, or the id is another event's. Says whether there
     /// were any.
-    async fn settle_known(&mut self, call: &Call<'a>, tried: &[usize]) -> bool {
-        match self.known(call).await {
+    async fn settle_known(&mut self, tried: &[usize]) -> bool {
+        let mut call = Call::default();
+        tried
+            .iter()
+            .for_each(|index| call.add(self.batches[*index]));
+        match self.known(&call).await {
             Ok(known) => {
                 let mut settled = false;
                 for (index, outcome) in tried.iter().zip(known) {
@@ -376,6 +431,16 @@ impl Known {
 fn events<'a>(call: &Call<'a>, server: &Server) -> Result<Events<'a>, Cause> {
     call.events(&server.names)
         .ok_or(Cause::Other("a tenant or a kind has no number"))
+}
+
+/// About how many bytes a call has.
+fn bytes(call: &Call<'_>) -> usize {
+    let of_event = |(stream, event): (&StreamId, &NewEvent)| {
+        // Times, numbers and the lengths of it all.
+        128 + stream.id().len() + event.payload.len()
+    };
+    let events = call.batches.iter().flat_map(|batch| batch.events());
+    events.map(of_event).sum()
 }
 
 /// It was written or not; the answer does not say.

@@ -62,10 +62,13 @@ impl Before {
 
     fn and(self, other: Self) -> Option<Self> {
         match (self, other) {
-            (Self::Any, one) | (one, Self::Any) => Some(one),
             (Self::Exists, Self::At(0)) | (Self::At(0), Self::Exists) => None,
-            (Self::Exists, one) | (one, Self::Exists) => Some(one),
-            (one, other) => (one == other).then_some(one),
+            (Self::Any | Self::Exists, Self::At(at)) | (Self::At(at), Self::Any | Self::Exists) => {
+                Some(Self::At(at))
+            }
+            (Self::At(one), Self::At(other)) => (one == other).then_some(Self::At(one)),
+            (Self::Any, Self::Any) => Some(Self::Any),
+            (Self::Any | Self::Exists, Self::Any | Self::Exists) => Some(Self::Exists),
         }
     }
 
@@ -99,18 +102,18 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     /// Takes a batch, unless it cannot be written together with those that are there.
     pub(super) fn take(&mut self, batch: &'a Batch) -> bool {
-        let mut batch_events = 0;
-        if !self.batches.is_empty() {
-            if batch
-                .events()
-                .any(|(_, event)| self.ids.contains(&event.id))
-            {
-                return false;
-            }
-            if !self.may_fit(batch) {
-                return false;
-            }
+        let mut events = batch.events();
+        let fits = self.batches.is_empty()
+            || !events.any(|(_, event)| self.ids.contains(&event.id)) && self.may_fit(batch);
+        if fits {
+            self.add(batch);
         }
+        fits
+    }
+
+    /// Takes a batch that is only asked about.
+    pub(super) fn add(&mut self, batch: &'a Batch) {
+        let mut batch_events = 0;
         for part in batch.parts() {
             let next = self.streams.len();
             let place = *self.places.entry(&part.stream).or_insert(next);
@@ -134,7 +137,6 @@ impl<'a> Call<'a> {
         }
         self.events += batch_events;
         self.batches.push(batch);
-        true
     }
 
     /// Whether a batch may get what it expects after those that are there.
@@ -160,7 +162,7 @@ impl<'a> Call<'a> {
 
     /// The versions of the streams that need not be looked for, since it is known that they have at least the events that they are
     /// expected to have, and the index would say so if they had more: events are written to them.
-    pub(super) fn found(&self, seen: &Seen) -> Vec<Option<i64>> {
+    pub(super) fn seen(&self, seen: &Seen) -> Vec<Option<i64>> {
         let expected = self.streams.iter().map(|stream| match stream.before {
             Before::At(version) if stream.events > 0 => (stream.key, version),
             _ => (stream.key, i64::MAX),

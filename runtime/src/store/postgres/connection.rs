@@ -40,6 +40,11 @@ impl<'a> Connection<'a> {
         matches!(self.prepared, Prepared::Here(_))
     }
 
+    /// Whether it is known to be at its end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
     pub(super) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         let here = match &self.prepared {
             Prepared::Pool(cache) => return cache.prepare(self.client, sql).await,

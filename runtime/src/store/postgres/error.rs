@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
+use super::session::{SILENT, STANDBY};
 use crate::log::{AppendError, ReadError};
 use crate::store::backend::Closed;
 use crate::store::{BackendError, StoreError};
@@ -14,22 +15,68 @@ use crate::store::{BackendError, StoreError};
 pub(super) enum Cause {
     #[error("{}", told(.0))]
     Database(Arc<tokio_postgres::Error>),
-    #[error("{0}")]
+    #[error("{}", waited(.0))]
     Pool(Arc<PoolError>),
+    #[error(
+        "the server is a standby, which does not know who appends; ask the one that is written to"
+    )]
+    Standby,
+    #[error("{SLOW}")]
+    Silent,
+    /// What a pooler between here and the server must do.
+    #[error("the connection leads to a pooler: {0}")]
+    Pooler(String),
+    #[error("the connection was closed before anything was sent")]
+    Lost,
     #[error(transparent)]
     Closed(Closed),
     #[error("{0}")]
     Other(&'static str),
 }
 
-/// The driver says only "db error" and keeps the rest for its source.
+/// The driver says only "db error" and keeps the rest for its source; the server does not say what to do.
 fn told(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
+    let told = match error.as_db_error() {
         Some(error) => error.to_string(),
         None => match std::error::Error::source(error) {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
+    };
+    match error.code().and_then(advice) {
+        Some(advice) => format!("{told}; {advice}"),
+        None => told,
+    }
+}
+
+/// What to do about an error that has nothing to do with what was asked.
+fn advice(state: &SqlState) -> Option<&'static str> {
+    Some(match state.code() {
+        "53300" => {
+            "open fewer connections (`connections`), or raise `max_connections` of the server"
+        }
+        "53100" => "free space on the server",
+        "53200" => "append less at once, or give the server more memory",
+        "57P03" => "wait until the server has started",
+        "57014" => "try again, or raise `statement_timeout`",
+        "55P03" => "try again, or raise `lock_timeout`",
+        "25006" => {
+            "append on the server that is written to, not on a standby, and not with `default_transaction_read_only`"
+        }
+        "42501" => "grant the user the right",
+        _ => return None,
+    })
+}
+
+const SLOW: &str = "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`";
+
+fn waited(error: &PoolError) -> String {
+    match error {
+        PoolError::Timeout(TimeoutType::Wait) => {
+            "all connections were in use for too long; allow more (`connections`), or a longer wait (`wait_timeout`)".to_owned()
+        }
+        PoolError::Timeout(_) => SLOW.to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -46,6 +93,25 @@ impl Cause {
             _ => None,
         }
     }
+
+    /// Whether the connection is gone, so that another one may do better.
+    pub(super) fn is_lost(&self) -> bool {
+        let error = match self {
+            Self::Database(error) => error,
+            cause => return matches!(cause, Self::Lost),
+        };
+        if let Some(state) = error.code() {
+            return matches!(state.code(), "57P01" | "57P02") || state.code().starts_with("08");
+        }
+        let source = std::error::Error::source(error);
+        error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+    }
+
+    /// Whether the server asked for a password that the URL does not have.
+    pub(super) fn is_without_password(&self) -> bool {
+        let source = self.driver().and_then(std::error::Error::source);
+        source.is_some_and(|source| source.to_string() == "password missing")
+    }
 }
 
 impl From<tokio_postgres::Error> for Cause {
@@ -58,7 +124,14 @@ impl From<PoolError> for Cause {
     fn from(error: PoolError) -> Self {
         match error {
             PoolError::Closed => Self::Closed(Closed),
-            PoolError::Backend(error) => error.into(),
+            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+                error.into()
+            }
+            PoolError::PostCreateHook(HookError::Message(told)) => match &*told {
+                STANDBY => Self::Standby,
+                SILENT => Self::Silent,
+                advice => Self::Pooler(advice.to_owned()),
+            },
             error => Self::Pool(Arc::new(error)),
         }
     }
@@ -102,9 +175,28 @@ impl Failure {
             "25006" | "42501" => Self::ReadOnly(cause),
             "53100" => Self::Full(cause),
             "57P01" | "57P02" | "57P03" | "40003" | "08007" => Self::Unknown(cause),
-            code if code.starts_with("22") || code.starts_with("54") => Self::Unstorable(cause),
+            // 23: a rule that somebody else gave the tables.
+            code if ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
+                Self::Unstorable(cause)
+            }
             _ => Self::Unavailable(cause),
         }
+    }
+
+    /// What the connection was lost by, if it was.
+    pub(super) fn lost(&self) -> Option<&Cause> {
+        let (Self::Retry(cause)
+        | Self::ReadOnly(cause)
+        | Self::Full(cause)
+        | Self::Unstorable(cause)
+        | Self::Unavailable(cause)
+        | Self::Unknown(cause)) = self;
+        Some(cause).filter(|cause| cause.is_lost())
+    }
+
+    /// Whether the connection is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost().is_some()
     }
 
     /// As it is where nothing is committed by the call: a connection that broke has undone everything.

@@ -53,6 +53,42 @@
 //! Readers must ask the server that is written to, not a standby. Never set or cache the sequence `positions`; a log whose sequence
 //! was altered is refused with [`ConnectError::UnsafeSequence`](crate::store::ConnectError::UnsafeSequence). Who inserts events by
 //! hand leaves the position to its default: one that was drawn earlier is not guarded.
+//!
+//! # Connections
+//! They are opened when they are needed, up to [`PostgresOptions::connections`], and kept. One that broke while nobody used it is
+//! replaced silently: one that has rested for a second is tried out before it is used. All times have limits, which
+//! [`PostgresOptions::from_url`] lists.
+//!
+//! [`TlsMode`] says how connections are encrypted. As with libpq nobody is checked unless the URL asks for it; over a network write
+//! `sslmode=verify-full`.
+//!
+//! # Behind PgBouncer
+//! Poolers that give each session a server's session of its own, and pass on what it is told, need nothing. PgBouncer does neither
+//! in transaction mode, and refuses the parameter `options`. The log then works without it, if
+//!
+//! - PgBouncer is 1.21 or later and has `max_prepared_statements` above 0, so that it knows the prepared statements of its clients;
+//! - the role brings the settings that a session is told otherwise. [`ConnectError::Pooler`](super::ConnectError::Pooler) shows the
+//!   `ALTER ROLE` to run; `RECONNECT` in PgBouncer's console makes it hold for sessions that are open.
+//!
+//! Time limits in the server are then the role's too: `statement_timeout` and `lock_timeout` of the options are not passed on. In
+//! session mode the same holds. A pooler that does not know prepared statements is refused, since it would answer one client with
+//! the statement of another.
+//!
+//! # When something fails
+//!
+//! | what | an append | a read |
+//! |---|---|---|
+//! | the connection broke before anything was sent | goes out on another one | is asked on another one |
+//! | it broke, or the server ended, before the answer | [`Unknown`](AppendError::Unknown): append the same batch again | is asked again, once |
+//! | the server cannot be reached, or starts | [`Unavailable`](AppendError::Unavailable), nothing is written | [`ReadError::Unavailable`] |
+//! | it took too long, waited too long for a lock or a connection, or was cancelled | `Unavailable`, nothing is written | `Unavailable` |
+//! | the disk is full | [`Full`](AppendError::Full), nothing is written | works |
+//! | a right is missing, or the session may only read | [`ReadOnly`](AppendError::ReadOnly), nothing is written | works, if it may |
+//! | a rule that somebody gave the tables | [`Refused`](AppendError::Refused), nothing of this batch is written | |
+//!
+//! What was acknowledged outlives the end of the server, however it ends, as long as `fsync` and `synchronous_commit` are on there.
+//! A standby is refused when connecting: only the server that is written to knows who appends, so a reader of a standby could
+//! miss events.
 
 mod append;
 mod call;
@@ -66,18 +102,23 @@ mod schema;
 mod seen;
 mod select;
 mod server;
+mod session;
 mod sql;
 mod state;
+mod tls;
 mod within;
 mod writer;
 
 use std::sync::Arc;
 
+use deadpool_postgres::Client;
+
 use self::connection::Connection;
 use self::error::{Cause, Failure, unreadable, unusable};
 pub use self::options::PostgresOptions;
-use self::read::Readers;
+use self::read::{Readers, Unread};
 use self::server::Server;
+pub use self::tls::TlsMode;
 pub use self::within::{WithinError, within};
 use self::writer::Writer;
 use super::{
@@ -122,6 +163,21 @@ impl PostgresBackend {
 }
 
 impl Inner {
+    /// Asks something that changes nothing; once more when the connection was lost, since another one may do.
+    async fn ask<T, A>(&self, question: impl Fn(Client) -> A) -> Result<T, Cause>
+    where
+        A: Future<Output = Result<T, Cause>>,
+    {
+        match question(self.server.lease().await?).await {
+            Err(cause) if cause.is_lost() => {
+                tracing::debug!(url = self.server.url, %cause, "asked again on another connection");
+                self.server.forget_idle();
+                question(self.server.lease().await?).await
+            }
+            answer => answer,
+        }
+    }
+
     fn unreadable(&self, cause: Cause) -> ReadError {
         unreadable(&self.server.url, cause)
     }
@@ -191,28 +247,32 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<(), ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unreadable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            inner.readers.page(query, page, &connection).await
+            let mut lost = false;
+            loop {
+                let lease = inner.server.lease().await;
+                let lease = lease.map_err(|cause| inner.unreadable(cause))?;
+                let connection = Connection::of_pool(&lease);
+                match inner.readers.page(query, page, &connection).await {
+                    Ok(()) => return Ok(()),
+                    // Another connection may do.
+                    Err(Unread::Cause(cause)) if cause.is_lost() && !lost => {
+                        lost = true;
+                        inner.server.forget(lease);
+                    }
+                    Err(unread) => return Err(unread.of(&inner.server.url)),
+                }
+            }
         })
     }
 
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unreadable(cause))?;
-            let version = inner
-                .server
-                .version(&Connection::of_pool(&lease), stream)
-                .await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.version(&connection, stream).await
+            };
+            let version = inner.ask(ask).await;
             version.map_err(|cause| inner.unreadable(cause))
         })
     }
@@ -223,15 +283,11 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unreadable(cause))?;
-            let head = inner
-                .server
-                .head(&Connection::of_pool(&lease), tenant)
-                .await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.head(&connection, tenant).await
+            };
+            let head = inner.ask(ask).await;
             head.map_err(|cause| inner.unreadable(cause))
         })
     }
@@ -242,15 +298,11 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Stats, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let stats = inner
-                .server
-                .stats(&Connection::of_pool(&lease), tenant)
-                .await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner.server.stats(&connection, tenant).await
+            };
+            let stats = inner.ask(ask).await;
             stats.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -262,16 +314,14 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            let snapshot = inner
-                .server
-                .snapshot(&connection, stream, fingerprint)
-                .await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner
+                    .server
+                    .snapshot(&connection, stream, fingerprint)
+                    .await
+            };
+            let snapshot = inner.ask(ask).await;
             snapshot.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -325,16 +375,14 @@ impl Backend for PostgresBackend {
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
         let inner = &self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            let checkpoint = inner
-                .server
-                .checkpoint(&connection, tenant, projection)
-                .await;
+            let ask = |lease: Client| async move {
+                let connection = Connection::of_pool(&lease);
+                inner
+                    .server
+                    .checkpoint(&connection, tenant, projection)
+                    .await
+            };
+            let checkpoint = inner.ask(ask).await;
             checkpoint.map_err(|cause| inner.unusable(cause))
         })
     }

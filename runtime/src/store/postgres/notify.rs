@@ -8,6 +8,7 @@
 //! one may find nothing yet, while another append is open. So who waits is also woken after pauses that grow, from one wake-up
 //! to the next, as far as it was seen that notifications arrive.
 
+use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,11 +21,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::append::Outcome;
 use super::error::Cause;
+use super::session::Way;
 use super::sql::within;
 use crate::background::Background;
 use crate::log::AppendError;
@@ -59,10 +61,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// The other processes that use the log.
-#[derive(Debug)]
 pub(super) struct Others {
     url: String,
-    config: Config,
+    way: Way,
     pool: Pool,
     /// Finds out the name of the channel. It holds the log's number, which no other log of the database has.
     channel: String,
@@ -120,8 +121,16 @@ impl Drop for Written<'_> {
     }
 }
 
+impl fmt::Debug for Others {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Others")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Others {
-    pub(super) fn new(url: String, config: Config, pool: Pool, schema: &str) -> Self {
+    pub(super) fn new(url: String, way: Way, pool: Pool, schema: &str) -> Self {
         let me = Uuid::now_v7().simple().to_string();
         let channel = within(schema, "SELECT 'recount_' || recount.order_number()");
         let notify = format!(
@@ -129,7 +138,7 @@ impl Others {
         );
         Self {
             url,
-            config,
+            way,
             pool,
             channel,
             notify,
@@ -183,7 +192,12 @@ impl Others {
         wakes: &Wakes,
         pause: &mut Duration,
     ) -> Result<(), tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let Way { tls, config } = &self.way;
+        if let Some(tls) = tls {
+            let (client, connection) = config.connect(tls.clone()).await?;
+            return self.hear_on(client, connection, wakes, pause).await;
+        }
+        let (client, connection) = config.connect(NoTls).await?;
         self.hear_on(client, connection, wakes, pause).await
     }
 

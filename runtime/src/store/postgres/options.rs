@@ -1,27 +1,26 @@
 //! How a log on a server is opened.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use tokio_postgres::config::Host;
-use tokio_postgres::{Config, NoTls};
+use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
+use super::seen::Seen;
 use super::server::Server;
+use super::session::{self, Connector, Limits, Way};
 use super::sql::Sql;
+use super::tls::{self, Tls, TlsMode};
 use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
 use crate::store::{BackendError, ConnectError, Wakes};
-
-/// What each connection is told. The log's statements rely on the isolation level; the planner is held to the indexes, since a
-/// plan that was made for an empty table would be kept while the table grows.
-const SETTINGS: &str = "-c default_transaction_isolation=read\\ committed -c statement_timeout=60s -c lock_timeout=10s \
-     -c idle_in_transaction_session_timeout=60s -c plan_cache_mode=force_generic_plan -c enable_seqscan=off \
-     -c random_page_cost=0 -c seq_page_cost=0 -c max_parallel_workers_per_gather=0 -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
 /// How a log on a PostgreSQL server is opened: [`Store::connect`](crate::Store::connect) with more to say.
 ///
@@ -37,14 +36,35 @@ pub struct PostgresOptions {
     config: Config,
     schema: String,
     connections: usize,
+    tls: Tls,
+    limits: Limits,
+    /// No time at all: for ever.
+    wait: Duration,
 }
 
 impl PostgresOptions {
     /// The schema that holds the log unless [`schema`](Self::schema) names another.
     pub const SCHEMA: &str = "recount";
 
-    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?option=value&…`. Of the options, `schema` and `connections` are this
-    /// store's; all others are the driver's, as `connect_timeout=5`.
+    /// Reads `postgres://USER:PASSWORD@HOST:PORT/DATABASE?option=value&…`. Characters that have a meaning in a URL are written
+    /// with `%`, as `%2F`.
+    ///
+    /// | option | unless it is there | what it says |
+    /// |---|---|---|
+    /// | `schema` | `recount` | the schema that holds the log |
+    /// | `connections` | 16 | the most connections at once |
+    /// | `sslmode` | `prefer` | see [`TlsMode`] |
+    /// | `sslrootcert` | | a file of certificates in PEM, those of the CAs that are trusted; `system`: those of this machine |
+    /// | `sslcert`, `sslkey` | | files in PEM: the certificate that says who we are, and its key without a password |
+    /// | `connect_timeout` | 10 | how many seconds connecting to a host may take, login and all |
+    /// | `wait_timeout` | `30s` | how long to wait while all connections are in use |
+    /// | `statement_timeout` | `60s` | how long the server works on one statement |
+    /// | `lock_timeout` | `10s` | how long a statement waits for a lock, for instance for a stream that somebody else writes to |
+    /// | `tcp_user_timeout` | 30 | after how many seconds without a sign that what was sent arrived a connection is given up |
+    /// | `keepalives_idle`, `keepalives_interval`, `keepalives_retries` | 30, 10, 3 | after how many seconds of silence the other side is asked for a sign, how many later again, and how often before the connection is given up |
+    ///
+    /// Times with a unit are written in `ms`, `s` or `min`; 0 is no limit. All other options are the driver's, as
+    /// `application_name`.
     ///
     /// # Errors
     /// [`ConnectError::UnknownUrl`] when it is not such a URL, [`ConnectError::Option`] when an option has a value that it
@@ -57,44 +77,73 @@ impl PostgresOptions {
     /// let options = PostgresOptions::from_url("postgres://clerk@localhost/bank?schema=orders&connections=4")?;
     /// assert_eq!(options, PostgresOptions::from_url("postgresql://clerk@localhost/bank")?.schema("orders").connections(4));
     /// assert!(PostgresOptions::from_url("postgres://localhost/bank?connections=none").is_err());
+    /// assert!(PostgresOptions::from_url("postgres://localhost/bank?lock_timeout=5").is_err());
     /// # Ok::<(), recount::store::ConnectError>(())
     /// ```
     pub fn from_url(url: &str) -> Result<Self, ConnectError> {
         let (address, options) = url.split_once('?').unwrap_or((url, ""));
-        let (mut schema, mut connections) = (Self::SCHEMA.to_owned(), 16);
+        let mut read = Self {
+            config: Config::new(),
+            schema: Self::SCHEMA.to_owned(),
+            connections: 16,
+            tls: Tls::default(),
+            limits: Limits {
+                statement: Duration::from_mins(1),
+                lock: Duration::from_secs(10),
+            },
+            wait: Duration::from_secs(30),
+        };
         let mut others = Vec::new();
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            let refused = |reason: &str| ConnectError::Option {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let taken = decoded(value).and_then(|value| read.take(name, &value));
+            let is_ours = taken.map_err(|reason| ConnectError::Option {
                 url: without_password(address),
                 option: option.to_owned(),
                 reason: reason.to_owned(),
-            };
-            match option.split_once('=') {
-                Some(("schema", name)) => {
-                    check_schema(name).map_err(refused)?;
-                    name.clone_into(&mut schema);
-                }
-                Some(("connections", number)) => match number.parse() {
-                    Ok(number) if number > 0 => connections = number,
-                    _ => return Err(refused("write a number from 1")),
-                },
-                _ => others.push(option),
+            })?;
+            if !is_ours {
+                others.push(option);
             }
         }
-        let address = format!("{address}?{}", others.join("&"));
-        let config: Config = address.parse().map_err(|_| ConnectError::UnknownUrl {
-            url: without_password(url.split_once('?').map_or(url, |(address, _)| address)),
-        })?;
-        if config.get_hosts().is_empty() {
-            return Err(ConnectError::UnknownUrl {
-                url: without_password(url),
-            });
+        // What comes later wins.
+        let mut all = DEFAULTS.to_vec();
+        all.append(&mut others);
+        let unknown = || ConnectError::UnknownUrl {
+            url: without_password(address),
+        };
+        let config = format!("{address}?{}", all.join("&")).parse();
+        read.config = config.map_err(|_| unknown())?;
+        if read.config.get_hosts().is_empty() {
+            return Err(unknown());
         }
-        Ok(Self {
-            config,
-            schema,
-            connections,
-        })
+        Ok(read)
+    }
+
+    /// Takes an option with its value, if it is not the driver's.
+    fn take(&mut self, name: &str, value: &str) -> Result<bool, &'static str> {
+        match name {
+            "schema" => {
+                check_schema(value)?;
+                value.clone_into(&mut self.schema);
+            }
+            "connections" => {
+                let number = value.parse().ok().filter(|number| *number > 0);
+                self.connections = number.ok_or("write a number from 1")?;
+            }
+            "sslmode" => {
+                self.tls.mode = TlsMode::named(value)
+                    .ok_or("write disable, prefer, require, verify-ca or verify-full")?;
+            }
+            "sslrootcert" => self.tls.roots = Some(value.into()),
+            "sslcert" => self.tls.certificate = Some(value.into()),
+            "sslkey" => self.tls.key = Some(value.into()),
+            "wait_timeout" => self.wait = duration(value)?,
+            "statement_timeout" => self.limits.statement = duration(value)?,
+            "lock_timeout" => self.limits.lock = duration(value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Keeps the log in a schema of this name, which is made when it is not there; several logs can share a database so. It is
@@ -122,6 +171,122 @@ impl PostgresOptions {
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
+        self
+    }
+
+    /// Says whether connections are encrypted, and how the server must show who it is; `sslmode` in a URL.
+    /// [`TlsMode::Prefer`] unless this says otherwise.
+    ///
+    /// ```
+    /// # use recount::store::postgres::{PostgresOptions, TlsMode};
+    /// let options = PostgresOptions::from_url("postgres://db.example.com/bank")?.tls(TlsMode::VerifyFull);
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn tls(mut self, mode: TlsMode) -> Self {
+        self.tls.mode = mode;
+        self
+    }
+
+    /// Trusts the CAs whose certificates this file holds, in PEM, and no others; `sslrootcert` in a URL.
+    ///
+    /// ```
+    /// # use recount::store::postgres::{PostgresOptions, TlsMode};
+    /// let options = PostgresOptions::from_url("postgres://db.example.com/bank")?
+    ///     .tls(TlsMode::VerifyFull)
+    ///     .root_certificates("/etc/bank/ca.pem");
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls.roots = Some(file.into());
+        self
+    }
+
+    /// Shows the server this certificate, whose key is in the other file, without a password; both in PEM. `sslcert` and `sslkey`
+    /// in a URL.
+    ///
+    /// ```
+    /// # use recount::store::postgres::{PostgresOptions, TlsMode};
+    /// let options = PostgresOptions::from_url("postgres://clerk@db.example.com/bank")?
+    ///     .tls(TlsMode::VerifyFull)
+    ///     .client_certificate("/etc/bank/clerk.pem", "/etc/bank/clerk.key");
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.tls.certificate = Some(certificate.into());
+        self.tls.key = Some(key.into());
+        self
+    }
+
+    /// How long connecting to a host may take, login and all; 10 seconds unless this says otherwise.
+    ///
+    /// ```
+    /// # use recount::store::postgres::PostgresOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = PostgresOptions::from_url("postgres://localhost/bank")?.connect_timeout(Duration::from_secs(3));
+    /// assert_eq!(options, PostgresOptions::from_url("postgres://localhost/bank?connect_timeout=3")?);
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn connect_timeout(mut self, most: Duration) -> Self {
+        self.config.connect_timeout(most);
+        self
+    }
+
+    /// How long to wait while all connections are in use; no time at all means for ever, 30 seconds unless this says otherwise.
+    ///
+    /// ```
+    /// # use recount::store::postgres::PostgresOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = PostgresOptions::from_url("postgres://localhost/bank")?.wait_timeout(Duration::from_millis(500));
+    /// assert_eq!(options, PostgresOptions::from_url("postgres://localhost/bank?wait_timeout=500ms")?);
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn wait_timeout(mut self, most: Duration) -> Self {
+        self.wait = most;
+        self
+    }
+
+    /// How long the server works on one statement, to the millisecond; no time at all means for ever, 60 seconds unless this says
+    /// otherwise. What takes longer is undone.
+    ///
+    /// ```
+    /// # use recount::store::postgres::PostgresOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = PostgresOptions::from_url("postgres://localhost/bank")?.statement_timeout(Duration::from_secs(120));
+    /// assert_eq!(options, PostgresOptions::from_url("postgres://localhost/bank?statement_timeout=2min")?);
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn statement_timeout(mut self, most: Duration) -> Self {
+        self.limits.statement = most;
+        self
+    }
+
+    /// How long a statement waits for a lock, to the millisecond; no time at all means for ever, 10 seconds unless this says
+    /// otherwise. Who writes to a stream waits for who wrote to it and is not done.
+    ///
+    /// ```
+    /// # use recount::store::postgres::PostgresOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = PostgresOptions::from_url("postgres://localhost/bank")?.lock_timeout(Duration::from_secs(2));
+    /// assert_eq!(options, PostgresOptions::from_url("postgres://localhost/bank?lock_timeout=2s")?);
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn lock_timeout(mut self, most: Duration) -> Self {
+        self.limits.lock = most;
         self
     }
 
@@ -190,17 +355,16 @@ impl PostgresOptions {
                 reason: reason.to_owned(),
             });
         }
-        let pool = self.pool().map_err(|error| ConnectError::Unavailable {
-            url: url.clone(),
-            source: BackendError::new(error),
-        })?;
+        let seen = Arc::<Seen>::default();
+        let way = self.way(&url)?;
+        let pool = self.pool(way.clone(), &url, &seen)?;
         let mut connection = pool.get().await.map_err(|error| self.refusal(error))?;
         schema::prepare(&mut connection, &self.schema, &url, |error| {
             self.refusal(error)
         })
         .await?;
         drop(connection);
-        let others = Others::new(url.clone(), self.driver(), pool.clone(), &self.schema);
+        let others = Others::new(url.clone(), way, pool.clone(), &self.schema);
         let others = Arc::new(others);
         Ok(PostgresBackend::new(Server {
             url,
@@ -209,40 +373,97 @@ impl PostgresOptions {
             others,
             sql: Sql::new(&self.schema),
             names: Names::default(),
-            seen: Arc::default(),
+            seen,
         }))
     }
 
-    /// What each connection is opened with.
-    fn driver(&self) -> Config {
-        let mut config = self.config.clone();
-        config.options(match config.get_options() {
-            Some(own) => format!("{SETTINGS} {own}"),
-            None => SETTINGS.to_owned(),
-        });
-        if config.get_application_name().is_none() {
-            config.application_name("recount");
+    /// How the server is reached.
+    fn way(&self, url: &str) -> Result<Way, ConnectError> {
+        let mut plain = self.config.clone();
+        // Nobody listens in within a machine.
+        let is_local = |host: &Host| !matches!(host, Host::Tcp(_));
+        let mut tls = self.tls.clone();
+        if plain.get_hosts().iter().all(is_local) {
+            tls = Tls::default();
+            plain.ssl_mode(SslMode::Disable);
+        } else {
+            plain.ssl_mode(match tls.mode {
+                TlsMode::Disable => SslMode::Disable,
+                TlsMode::Prefer => SslMode::Prefer,
+                TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+            });
         }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(Duration::from_secs(10));
+        let tls = tls.connector().map_err(|refused| ConnectError::Option {
+            url: url.to_owned(),
+            option: refused.option,
+            reason: refused.reason,
+        })?;
+        if plain.get_application_name().is_none() {
+            plain.application_name("recount");
         }
-        config
+        Ok(Way { tls, config: plain })
     }
 
-    fn pool(&self) -> Result<Pool, deadpool_postgres::BuildError> {
+    fn pool(&self, way: Way, url: &str, seen: &Arc<Seen>) -> Result<Pool, ConnectError> {
+        let seen = Arc::clone(seen);
+        let mut config = way.config.clone();
+        config.options(session::options(self.limits, way.config.get_options()));
+        let connector = Connector {
+            way,
+            is_plain: AtomicBool::new(false),
+        };
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_config(self.driver(), NoTls, recycling);
-        Pool::builder(manager).max_size(self.connections).build()
+        // A host that takes a connection and says nothing more is given up too.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
+        let connecting = config
+            .get_connect_timeout()
+            .map(|each| each.saturating_mul(hosts));
+        let manager = Manager::from_connect(config, connector, recycling);
+        Pool::builder(manager)
+            .max_size(self.connections)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(self.wait).filter(|wait| !wait.is_zero()))
+            .create_timeout(connecting)
+            .pre_recycle(Hook::async_fn(move |client, metrics| {
+                Box::pin(session::look_after(client, metrics.last_used(), connecting))
+            }))
+            .post_create(Hook::async_fn(move |client, _| {
+                // The server behind it may be another one, or have lost something.
+                seen.forget();
+                Box::pin(session::in_time(session::check(client), connecting))
+            }))
+            .build()
+            .map_err(|error| ConnectError::Unavailable {
+                url: url.to_owned(),
+                source: BackendError::new(error),
+            })
     }
 
     /// What an error at connecting means to whoever wrote the URL.
     fn refusal(&self, error: impl Into<Cause>) -> ConnectError {
         let cause = error.into();
         let url = self.url();
+        if let Some(advice) = cause.driver().and_then(|error| tls::advice(error)) {
+            return ConnectError::Tls {
+                url,
+                advice,
+                source: BackendError::new(cause),
+            };
+        }
+        if let Cause::Pooler(advice) = cause {
+            return ConnectError::Pooler { url, advice };
+        }
+        if matches!(cause, Cause::Standby) {
+            return ConnectError::Standby { url };
+        }
         match cause.state().map(tokio_postgres::error::SqlState::code) {
             Some("28P01" | "28000") => ConnectError::Denied {
+                url,
+                source: BackendError::new(cause),
+            },
+            None if cause.is_without_password() => ConnectError::Denied {
                 url,
                 source: BackendError::new(cause),
             },
@@ -261,6 +482,54 @@ impl PostgresOptions {
             },
         }
     }
+}
+
+/// The driver's options as they are unless a URL says otherwise; times in seconds. The system would find out after hours that the
+/// other side is gone.
+const DEFAULTS: &[&str] = &[
+    "connect_timeout=10",
+    "tcp_user_timeout=30",
+    "keepalives_idle=30",
+    "keepalives_interval=10",
+    "keepalives_retries=3",
+];
+
+/// Reads a time with its unit.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str =
+        "write a number and its unit, as in `500ms`, `60s` or `5min`, or `0` for no limit";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| EXPECTED)?;
+    let milliseconds = match unit {
+        "" if number == 0 => Some(0),
+        "ms" => Some(number),
+        "s" => number.checked_mul(1000),
+        "min" => number.checked_mul(60_000),
+        _ => None,
+    };
+    // More the server cannot count.
+    let fits = milliseconds.filter(|time| i32::try_from(*time).is_ok());
+    fits.map(Duration::from_millis).ok_or(EXPECTED)
+}
+
+/// A value as it is meant, with what stands for `%2F` and the like.
+fn decoded(value: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "write two hexadecimal digits after each `%`, and `%25` for `%` itself";
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let both = digit().zip(digit()).map(|(high, low)| high * 16 + low);
+                both.and_then(|byte| u8::try_from(byte).ok())
+                    .ok_or(EXPECTED)?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| "what stands for `%…` is not UTF-8")
 }
 
 /// Why a schema cannot have this name.

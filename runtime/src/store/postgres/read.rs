@@ -29,6 +29,23 @@ pub(super) struct Readers {
     bytes: AtomicUsize,
 }
 
+/// Why a page was not read.
+pub(super) enum Unread {
+    Cause(Cause),
+    /// A row cannot be what it should be.
+    Corrupt(ReadError),
+}
+
+impl Unread {
+    /// As a reader of the store at this URL is told.
+    pub(super) fn of(self, url: &str) -> ReadError {
+        match self {
+            Self::Cause(cause) => unreadable(url, cause),
+            Self::Corrupt(error) => error,
+        }
+    }
+}
+
 /// Why a page came to nothing.
 enum Stop {
     Cause(Cause),
@@ -86,8 +103,7 @@ impl Readers {
         query: &Query,
         page: &mut Page,
         connection: &Connection<'_>,
-    ) -> Result<(), ReadError> {
-        let unread = |cause| unreadable(&self.server.url, cause);
+    ) -> Result<(), Unread> {
         let mut looked = false;
         loop {
             page.clear();
@@ -97,21 +113,21 @@ impl Readers {
                     return Ok(());
                 }
                 // Not while rows are on their way: what comes behind them on their connection waits for them.
-                Err(Stop::NewKinds) => self.load_kinds(connection).await.map_err(unread)?,
+                Err(Stop::NewKinds) => self.load_kinds(connection).await.map_err(Unread::Cause)?,
                 Err(Stop::UnknownKind(..)) if !looked => {
                     looked = true;
-                    self.load_kinds(connection).await.map_err(unread)?;
+                    self.load_kinds(connection).await.map_err(Unread::Cause)?;
                 }
                 // What was read is right; the next page begins with the damage.
                 Err(Stop::UnknownKind(..)) if !page.is_empty() => return Ok(()),
                 Err(Stop::UnknownKind(position, number)) => {
-                    return Err(ReadError::Corrupt {
+                    return Err(Unread::Corrupt(ReadError::Corrupt {
                         store: self.server.url.clone(),
                         position,
                         reason: format!("its kind {number} is not in the table of kinds"),
-                    });
+                    }));
                 }
-                Err(Stop::Cause(cause)) => return Err(unread(cause)),
+                Err(Stop::Cause(cause)) => return Err(Unread::Cause(cause)),
             }
         }
     }

@@ -37,4 +37,15 @@ impl Server {
     pub(super) async fn lease(&self) -> Result<Client, Cause> {
         Ok(self.pool.get().await?)
     }
+
+    /// Lets go of a connection that was lost, and of those that wait: what broke one broke others, and it may not have noticed yet.
+    pub(super) fn forget(&self, lost: Client) {
+        drop(Client::take(lost));
+        self.forget_idle();
+    }
+
+    /// Lets go of the connections that wait.
+    pub(super) fn forget_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
 }

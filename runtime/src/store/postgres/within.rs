@@ -228,12 +228,13 @@ impl Request {
             Self::Append(batch, to) => drop(to.send(inner.append_within(&batch, connection).await)),
             Self::Read(query, mut page, to) => {
                 let read = inner.readers.page(&query, &mut page, connection).await;
+                let read = read.map_err(|unread| unread.of(&server.url));
                 drop(to.send((read, page)));
             }
             Self::Version(stream, to) => drop(to.send(server.version(connection, &stream).await)),
             Self::Head(tenant, to) => drop(to.send(server.head(connection, tenant.as_ref()).await)),
             Self::Stats(tenant, to) => {
-                drop(to.send(server.stats(connection, tenant.as_ref()).await))
+                drop(to.send(server.stats(connection, tenant.as_ref()).await));
             }
             Self::Snapshot(stream, fingerprint, to) => {
                 drop(to.send(server.snapshot(connection, &stream, fingerprint).await));

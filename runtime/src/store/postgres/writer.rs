@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::append::{Outcome, append};
+use super::append::{Outcome, append, try_append};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
 use super::notify::Written;
@@ -189,15 +189,42 @@ impl Writer {
     async fn write(&self, batches: &[&Batch]) -> Vec<Outcome> {
         let lease = match self.server.lease().await {
             Ok(lease) => lease,
-            Err(cause) => {
-                let failure = Failure::before(cause);
-                let told = |_: &&Batch| Err(failure.clone().of_append(&self.server.url));
-                return batches.iter().map(told).collect();
-            }
+            Err(cause) => return self.unsent(batches, cause),
         };
         let written = Written::to_be(&self.server.wakes);
-        let outcomes = append(batches, &Connection::of_pool(&lease), &self.server).await;
+        let connection = Connection::of_pool(&lease);
+        let (mut outcomes, lost) = try_append(batches, &connection, &self.server).await;
+        if let Some(cause) = lost {
+            tracing::debug!(url = self.server.url, %cause, "a connection was lost");
+            self.server.forget(lease);
+        }
+        // What was never sent goes out on another connection.
+        let open = batches
+            .iter()
+            .zip(&outcomes)
+            .filter(|(_, outcome)| outcome.is_none());
+        let open: Vec<&Batch> = open.map(|(batch, _)| *batch).collect();
+        let mut again = Vec::new();
+        if !open.is_empty() {
+            again = match self.server.lease().await {
+                Ok(lease) => append(&open, &Connection::of_pool(&lease), &self.server).await,
+                Err(cause) => self.unsent(&open, cause),
+            };
+        }
+        let mut again = again.into_iter();
+        for outcome in &mut outcomes {
+            if outcome.is_none() {
+                *outcome = again.next();
+            }
+        }
+        let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         written.came_to(&outcomes);
         outcomes
+    }
+
+    fn unsent(&self, batches: &[&Batch], cause: Cause) -> Vec<Outcome> {
+        let failure = Failure::before(cause);
+        let told = |_: &&Batch| Err(failure.clone().of_append(&self.server.url));
+        batches.iter().map(told).collect()
     }
 }
