@@ -142,12 +142,17 @@ async fn an_answer_that_is_lost_after_the_commit_leaves_an_outcome_that_a_repeti
         return;
     };
     let (proxy, client) = (Proxy::before(schema.address()).await, schema.client().await);
-    let store = Store::new(schema.options_at(proxy.port).open().await.unwrap());
-    // So that everything is prepared.
+    let options = schema.options_at(proxy.port).connections(1);
+    let store = Store::new(options.open().await.unwrap());
+    // So that everything is prepared, and others have been notified on the only connection.
     store
         .append(&stream("b"), Expected::Any, [event("First")])
         .await
         .unwrap();
+    let notified = "SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE state = 'idle' AND query LIKE '%pg_notify%' || $1 || '%' AND pid <> pg_backend_pid())";
+    let row = async || client.query_one(notified, &[&schema.name]).await.unwrap();
+    while !row().await.get::<_, bool>(0) {}
     let batch = first();
     proxy.set(Network::HoldsAnswers);
     let waiting = begin(&store, &batch);

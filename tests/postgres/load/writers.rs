@@ -104,7 +104,7 @@ impl ByHand {
                 continue;
             };
             let settings = format!(
-                "SET search_path = {}; SET application_name = '{}'; {}",
+                "SET search_path = {}; SET application_name = '{}'; SET lock_timeout = '2s'; {}",
                 self.schema,
                 super::child::writing(&self.schema),
                 self.settings
@@ -112,7 +112,7 @@ impl ByHand {
             let mut works = client.batch_execute(&settings).await.is_ok();
             while works && Instant::now() < end {
                 if self.transaction(&client).await.is_err() {
-                    // A deadlock, or the end of the connection.
+                    // A deadlock, a lock of a transaction that was prepared by a process that was killed, or the end of the connection.
                     works = client.batch_execute("ROLLBACK").await.is_ok();
                 }
             }

@@ -319,9 +319,9 @@ impl<'a> Appending<'a> {
     /// were any.
     async fn settle_known(&mut self, tried: &[usize]) -> bool {
         let mut call = Call::default();
-        tried
-            .iter()
-            .for_each(|index| call.add(self.batches[*index]));
+        for index in tried {
+            call.add(self.batches[*index]);
+        }
         match self.known(&call).await {
             Ok(known) => {
                 let mut settled = false;
