@@ -46,10 +46,9 @@ pub fn run() {
             .await
             .expect("the right to make a database");
     });
-    let url = format!(
-        "{}/{name}",
-        server.rsplit_once('/').expect("a database in the URL").0
-    );
+    let (address, _) = server.rsplit_once('/').expect("a database in the URL");
+    // Without TLS, as the floor is.
+    let url = format!("{address}/{name}?sslmode=disable");
     let (floor, store) = runtime.block_on(async {
         let floor = Floor::open(&url).await;
         (floor, Store::connect(&url).await.expect("a store"))
@@ -305,7 +304,8 @@ impl Row {
     }
 }
 
-/// The table that a person would make, with what every log needs: an order, a version that is unique in its stream, an id.
+/// The table that a person would make, with what every log needs: an order, a version that is unique in its stream, an id, and a
+/// way to find events by name.
 struct Floor {
     client: Arc<Client>,
     one: Statement,
@@ -319,7 +319,7 @@ impl Floor {
         let table = "CREATE TABLE events (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, version bigint NOT NULL,
             id uuid NOT NULL UNIQUE, name text NOT NULL, recorded_at bigint NOT NULL, payload json NOT NULL,
-            UNIQUE (stream, version))";
+            UNIQUE (stream, version)); CREATE INDEX ON events (name, position)";
         client
             .batch_execute(table)
             .await

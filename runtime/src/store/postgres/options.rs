@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -423,6 +423,8 @@ impl PostgresOptions {
         let manager = Manager::from_connect(config, connector, recycling);
         Pool::builder(manager)
             .max_size(self.connections)
+            // The one that was used last is warm on both sides.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.wait).filter(|wait| !wait.is_zero()))
             .create_timeout(connecting)
