@@ -242,19 +242,16 @@ impl<'a> Appending<'a> {
         }
         let events = events(call, self.server).map_err(Failure::before)?;
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
-        match (events.only(), keys.as_slice(), locks.as_slice(), seen) {
-            (Some(event), [key], [lock], [Some(version)]) => {
-                let values = event.values(key, version + 1, lock);
-                let position = self
-                    .send(&self.server.sql.append_one, &values.params())
-                    .await?;
-                Ok(vec![*version, position])
-            }
-            _ => {
-                let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
-                self.send(&self.server.sql.append, &params).await
-            }
+        if let (Some(event), [key], [lock], [Some(version)]) =
+            (events.only(), keys.as_slice(), locks.as_slice(), seen)
+        {
+            let values = event.values(key, version + 1, lock);
+            let sql = &self.server.sql.append_one;
+            let position = self.send(sql, &values.params()).await?;
+            return Ok(vec![*version, position]);
         }
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
+        self.send(&self.server.sql.append, &params).await
     }
 
     /// Sends a statement whose answer is one value.
