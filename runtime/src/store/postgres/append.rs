@@ -109,13 +109,6 @@ impl Violated {
 impl<'a> Appending<'a> {
     /// Makes calls until each batch is told.
     async fn run(&mut self) -> Done {
-        let names = &self.server.names;
-        if let Err(cause) = names
-            .learn(self.batches, self.connection, self.server)
-            .await
-        {
-            return self.stop(&self.open(), &Failure::before(cause));
-        }
         if self.connection.is_callers() {
             // Nothing is tried that may fail and undo what the caller did.
             self.trusting = false;
@@ -197,6 +190,9 @@ impl<'a> Appending<'a> {
             Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_) if tried.len() > 1 => {
                 self.alone = true;
             }
+            Failure::Unavailable(cause) if tried.len() > 1 && cause.is_wait_for_lock() => {
+                self.alone = true;
+            }
             failure => self.fail(tried, &failure),
         }
         self.attempts = 0;
@@ -234,13 +230,28 @@ impl<'a> Appending<'a> {
         (call, taken)
     }
 
-    async fn ask(&self, call: &Call<'_>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
+    /// The events of a call, with numbers for new tenants and kinds; of which there are few.
+    async fn events(&self, call: &Call<'a>) -> Result<Events<'a>, Cause> {
+        let names = &self.server.names;
+        // Numbers are forgotten when a connection is made, which may be in between.
+        for _ in 0..ATTEMPTS {
+            if let Some(events) = call.events(names) {
+                return Ok(events);
+            }
+            names
+                .learn(&call.batches, self.connection, self.server)
+                .await?;
+        }
+        Err(Cause::Other("a tenant or a kind has no number"))
+    }
+
+    async fn ask(&self, call: &Call<'a>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
         if bytes(call) > MOST_BYTES {
             return Err(Failure::Unstorable(Cause::Other(
                 "the batch has more than 1000 MiB, which the server does not take at once; divide it",
             )));
         }
-        let events = events(call, self.server).map_err(Failure::before)?;
+        let events = self.events(call).await.map_err(Failure::before)?;
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
         if let (Some(event), [key], [lock], [Some(version)]) =
             (events.only(), keys.as_slice(), locks.as_slice(), seen)
@@ -352,8 +363,8 @@ impl<'a> Appending<'a> {
         }
     }
 
-    async fn known(&self, call: &Call<'_>) -> Result<Vec<Option<Outcome>>, Cause> {
-        let events = events(call, self.server)?;
+    async fn known(&self, call: &Call<'a>) -> Result<Vec<Option<Outcome>>, Cause> {
+        let events = self.events(call).await?;
         let rows = self
             .connection
             .query(&self.server.sql.known, &[&call.keys(), &events])
@@ -438,11 +449,6 @@ impl Known {
             version: Version(self.version),
         }))
     }
-}
-
-fn events<'a>(call: &Call<'a>, server: &Server) -> Result<Events<'a>, Cause> {
-    call.events(&server.names)
-        .ok_or(Cause::Other("a tenant or a kind has no number"))
 }
 
 /// About how many bytes a call has.

@@ -375,7 +375,8 @@ impl PostgresOptions {
         }
         let seen = Arc::<Seen>::default();
         let way = self.way(&url)?;
-        let pool = self.pool(way.clone(), &url, &seen)?;
+        let names = Arc::<Names>::default();
+        let pool = self.pool(way.clone(), &url, &seen, &names)?;
         let mut connection = pool.get().await.map_err(|error| self.refusal(error))?;
         schema::prepare(&mut connection, &self.schema, &url, |error| {
             self.refusal(error)
@@ -390,7 +391,7 @@ impl PostgresOptions {
             wakes: Wakes::with(Some(Arc::clone(&others) as _)),
             others,
             sql: Sql::new(&self.schema),
-            names: Names::default(),
+            names,
             seen,
         }))
     }
@@ -422,8 +423,14 @@ impl PostgresOptions {
         Ok(Way { tls, config: plain })
     }
 
-    fn pool(&self, way: Way, url: &str, seen: &Arc<Seen>) -> Result<Pool, ConnectError> {
-        let seen = Arc::clone(seen);
+    fn pool(
+        &self,
+        way: Way,
+        url: &str,
+        seen: &Arc<Seen>,
+        names: &Arc<Names>,
+    ) -> Result<Pool, ConnectError> {
+        let (seen, names) = (Arc::clone(seen), Arc::clone(names));
         let mut config = way.config.clone();
         config.options(session::options(self.limits, way.config.get_options()));
         let connector = Connector {
@@ -452,6 +459,7 @@ impl PostgresOptions {
             .post_create(Hook::async_fn(move |client, _| {
                 // The server behind it may be another one, or have lost something.
                 seen.forget();
+                names.forget();
                 Box::pin(session::in_time(session::check(client), connecting))
             }))
             .build()
