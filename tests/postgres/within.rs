@@ -424,19 +424,20 @@ async fn an_append_that_is_under_way_when_the_work_ends_is_told_what_it_came_to(
     let (blocker, watcher) = (schema.client().await, schema.client().await);
     run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
     let transaction = client.transaction().await.unwrap();
-    let appending = within(&store, &transaction, async |inside| {
-        let appending = tokio::spawn(async move {
+    let mut appending = None;
+    within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
             let event = [event("Kind")];
             inside.append(&stream("a"), Expected::NoStream, event).await
-        });
+        }));
         let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
         while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
         // Done as soon as this waits.
         tokio::spawn(async move { run(&blocker, "COMMIT").await });
-        appending
-    });
-    let appending = appending.await.unwrap();
-    appending.await.unwrap().unwrap();
+    })
+    .await
+    .unwrap();
+    appending.unwrap().await.unwrap().unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(seen(&store).await, ["Kind", "Kind"]);
 }

@@ -4,6 +4,7 @@
 //! tables only grow, so a number stays right, whoever else makes new ones. Only another server behind the same address, as after a
 //! failover that lost some, could mean something else by it; so everything is forgotten when a connection is made.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -110,9 +111,8 @@ impl Names {
     ) -> Result<(), tokio_postgres::Error> {
         let mut tenants = HashMap::new();
         for (stream, _) in batches.iter().flat_map(|batch| batch.events()) {
-            if !tenants.contains_key(&stream.tenant()) {
-                let number = self.use_tenant(stream.tenant(), connection, sql).await?;
-                tenants.insert(stream.tenant(), number);
+            if let Entry::Vacant(tenant) = tenants.entry(stream.tenant()) {
+                tenant.insert(self.use_tenant(stream.tenant(), connection, sql).await?);
             }
         }
         self.use_kinds(batches, &tenants, connection, sql).await
