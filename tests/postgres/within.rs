@@ -370,6 +370,10 @@ async fn a_tenant_that_was_new_in_a_transaction_that_was_undone_is_found_by_ever
     let transaction = client.transaction().await.unwrap();
     within(&tenant, &transaction, async |inside| {
         Projector::<Total>::rebuilt(&inside).await.unwrap();
+        // Others need the number meanwhile.
+        let event = [event("Undone")];
+        let undone = inside.append(&stream("a"), Expected::NoStream, event);
+        undone.await.unwrap();
     })
     .await
     .unwrap();
@@ -424,21 +428,57 @@ async fn an_append_that_is_under_way_when_the_work_ends_is_told_what_it_came_to(
     let (blocker, watcher) = (schema.client().await, schema.client().await);
     run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
     let transaction = client.transaction().await.unwrap();
-    let appending = within(&store, &transaction, async |inside| {
-        let appending = tokio::spawn(async move {
+    let mut appending = None;
+    within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
             let event = [event("Kind")];
             inside.append(&stream("a"), Expected::NoStream, event).await
-        });
+        }));
         let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
         while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
         // Done as soon as this waits.
         tokio::spawn(async move { run(&blocker, "COMMIT").await });
-        appending
-    });
-    let appending = appending.await.unwrap();
-    appending.await.unwrap().unwrap();
+    })
+    .await
+    .unwrap();
+    appending.unwrap().await.unwrap().unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(seen(&store).await, ["Kind", "Kind"]);
+}
+
+#[tokio::test]
+async fn an_append_that_is_under_way_when_the_work_is_dropped_has_an_unknown_outcome() {
+    let Some((store, mut client, schema)) = scene().await else {
+        return;
+    };
+    let (blocker, watcher) = (schema.client().await, schema.client().await);
+    run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
+    let transaction = client.transaction().await.unwrap();
+    let mut appending = None;
+    let work = within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
+            let event = [event("Sent")];
+            inside.append(&stream("a"), Expected::NoStream, event).await
+        }));
+        std::future::pending::<()>().await;
+    });
+    let sent = async {
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
+        while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
+    };
+    tokio::select! {
+        _ = work => unreachable!("it waits for ever"),
+        () = sent => {}
+    }
+    run(&blocker, "COMMIT").await;
+    let outcome = appending.unwrap().await.unwrap();
+    assert!(
+        matches!(outcome, Err(AppendError::Unknown { .. })),
+        "{outcome:?}"
+    );
+    // It was done, and whoever commits all the same has it.
+    transaction.commit().await.unwrap();
+    assert_eq!(seen(&store).await, ["Sent"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! One call writes all of them or none. When it wrote none, it is found out which of them stand in the way: those are told, and the
 //! others are written without them.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use tokio_postgres::types::{FromSqlOwned, ToSql};
@@ -193,6 +194,11 @@ impl<'a> Appending<'a> {
             Failure::Unavailable(cause) if tried.len() > 1 && cause.is_wait_for_lock() => {
                 self.alone = true;
             }
+            // Others that write to its streams would wait in vain too, one after the other, and all that come behind them.
+            Failure::Unavailable(cause) if cause.is_wait_for_lock() => {
+                let these = self.sharing_streams(tried);
+                self.fail(&these, &Failure::Unavailable(cause));
+            }
             failure => self.fail(tried, &failure),
         }
         self.attempts = 0;
@@ -217,6 +223,16 @@ impl<'a> Appending<'a> {
         let all = self.outcomes.iter().enumerate();
         all.filter_map(|(index, outcome)| outcome.is_none().then_some(index))
             .collect()
+    }
+
+    /// The batches that were not told yet and have a stream in common with these, and these.
+    fn sharing_streams(&self, these: &[usize]) -> Vec<usize> {
+        let streams_of = |index: usize| self.batches[index].parts().iter().map(|part| &part.stream);
+        let streams: HashSet<&StreamId> =
+            these.iter().flat_map(|index| streams_of(*index)).collect();
+        let mut sharing = self.open();
+        sharing.retain(|index| streams_of(*index).any(|stream| streams.contains(stream)));
+        sharing
     }
 
     /// A call of those that can be written together, and which they are.

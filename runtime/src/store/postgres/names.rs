@@ -112,8 +112,7 @@ impl Names {
         let mut tenants = HashMap::new();
         for (stream, _) in batches.iter().flat_map(|batch| batch.events()) {
             if let Entry::Vacant(tenant) = tenants.entry(stream.tenant()) {
-                let number = self.use_tenant(stream.tenant(), connection, sql).await?;
-                tenant.insert(number);
+                tenant.insert(self.use_tenant(stream.tenant(), connection, sql).await?);
             }
         }
         self.use_kinds(batches, &tenants, connection, sql).await
