@@ -372,8 +372,10 @@ async fn a_tenant_that_was_new_in_a_transaction_that_was_undone_is_found_by_ever
         Projector::<Total>::rebuilt(&inside).await.unwrap();
         // Others need the number meanwhile.
         let event = [event("Undone")];
-        let undone = inside.append(&stream("a"), Expected::NoStream, event);
-        undone.await.unwrap();
+        inside
+            .append(&stream("a"), Expected::NoStream, event)
+            .await
+            .unwrap();
     })
     .await
     .unwrap();
