@@ -8,6 +8,7 @@ mod failures;
 mod load;
 mod mistakes;
 mod order;
+mod plans;
 mod pooler;
 mod proxy;
 mod refusals;

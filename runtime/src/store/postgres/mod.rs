@@ -5,8 +5,8 @@
 //! encoding is UTF-8.
 //!
 //! # What is promised
-//! - An append is one call of a function in the database, in one transaction and one round trip. When it returns, its events are as
-//!   durable as the server's `synchronous_commit` makes them.
+//! - An append is one statement, in one transaction and one round trip. When it returns, its events are as durable as the server's
+//!   `synchronous_commit` makes them.
 //! - Appends that wait at the same time are written together. Each keeps an outcome of its own.
 //! - **No committed event is ever skipped**: a reader stays below the frontier, up to which every position is decided. Writers of
 //!   several processes do not wait for one another, unless they write to the same streams, and a transaction that has nothing to do
