@@ -7,6 +7,7 @@ mod connect;
 mod failures;
 mod load;
 mod mistakes;
+mod moved;
 mod order;
 mod plans;
 mod pooler;

@@ -1,13 +1,14 @@
 //! What the server and the network can say no with, and what each no means for an append and a read.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::iter;
+use std::time::{Duration, Instant};
 
 use futures_util::future;
 use recount::Store;
 use recount::log::{AppendError, Appended, Batch, Expected, Position, Query, Version};
 use recount::store::ConnectError;
-use recount::store::postgres::PostgresOptions;
+use recount::store::postgres::{PostgresOptions, within};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
@@ -476,4 +477,56 @@ async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
             .contains("connect_timeout"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn who_waits_for_a_stream_in_vain_does_not_stop_the_neighbours_in_its_group() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (holder, mut client) = (schema.open().await, schema.client().await);
+    let transaction = client.transaction().await.unwrap();
+    within(&holder, &transaction, async |inside| {
+        inside.append_batch(first()).await
+    })
+    .await
+    .unwrap()
+    .unwrap();
+    let options = schema.options().lock_timeout(Duration::from_millis(300));
+    let store = Store::new(options.open().await.unwrap());
+    // The first goes alone, the others wait behind it and go together.
+    let (mut waiting, begun) = (Vec::new(), Instant::now());
+    let ids = iter::repeat_n("a", 40).chain(["b", "c"]);
+    for id in ids {
+        let batch = Batch::new().append(stream(id), Expected::NoStream, [event("Late")]);
+        waiting.push(begin(&store, &batch));
+    }
+    let mut outcomes = Vec::new();
+    for one in waiting {
+        outcomes.push(one.await.unwrap());
+    }
+    let unavailable = |outcome| matches!(outcome, &Err(AppendError::Unavailable { .. }));
+    assert!(outcomes[..40].iter().all(unavailable), "{outcomes:?}");
+    assert!(outcomes[40..].iter().all(Result::is_ok), "{outcomes:?}");
+    // Not each waits by itself.
+    assert!(begun.elapsed() < Duration::from_secs(8));
+    transaction.rollback().await.unwrap();
+    assert_eq!(seen(&store).await, ["Late", "Late"]);
+}
+
+#[tokio::test]
+async fn an_append_whose_answer_a_pooler_lost_has_an_unknown_outcome() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (store, client) = (schema.open().await, schema.client().await);
+    // What PgBouncer says when its connection to the server broke, whatever the server had done by then.
+    let lost = "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'server conn crashed?' USING ERRCODE = '08P01'; END $$;
+        CREATE TRIGGER lose BEFORE INSERT ON events EXECUTE FUNCTION lose()";
+    run(&client, lost).await;
+    let error = store.append_batch(first()).await.unwrap_err();
+    assert!(matches!(error, AppendError::Unknown { .. }), "{error:?}");
+    run(&client, "DROP TRIGGER lose ON events").await;
+    assert!(!store.append_batch(first()).await.unwrap().repeated);
 }

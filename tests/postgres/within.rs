@@ -6,8 +6,9 @@ use recount::projection::Projector;
 use recount::store::postgres::{WithinError, within};
 use tokio_postgres::Client;
 
+use crate::cluster::Cluster;
 use crate::server::Schema;
-use crate::{event, seen, stream};
+use crate::{event, run, seen, stream};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
 pub struct AccountId(String);
@@ -357,5 +358,157 @@ async fn a_transaction_that_cannot_take_part_is_refused_before_anything_is_done(
     assert!(
         matches!(refused, WithinError::NotPostgres { .. }),
         "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn a_tenant_that_was_new_in_a_transaction_that_was_undone_is_found_by_everybody() {
+    let Some((store, mut client, schema)) = scene().await else {
+        return;
+    };
+    let tenant = store.for_tenant("acme").unwrap();
+    let transaction = client.transaction().await.unwrap();
+    within(&tenant, &transaction, async |inside| {
+        Projector::<Total>::rebuilt(&inside).await.unwrap();
+        // Others need the number meanwhile.
+        let event = [event("Undone")];
+        let undone = inside.append(&stream("a"), Expected::NoStream, event);
+        undone.await.unwrap();
+    })
+    .await
+    .unwrap();
+    transaction.rollback().await.unwrap();
+    tenant
+        .append(&stream("a"), Expected::NoStream, [event("First")])
+        .await
+        .unwrap();
+    let elsewhere = schema.open().await.for_tenant("acme").unwrap();
+    assert_eq!(seen(&elsewhere).await, ["First"]);
+    assert_eq!(seen(&tenant).await, ["First"]);
+}
+
+#[tokio::test]
+async fn work_outside_of_the_transaction_goes_on_while_something_inside_is_answered() {
+    let Some((_, mut client, schema)) = scene().await else {
+        return;
+    };
+    // The only connection is the one outside's, and new kinds are numbered on it too.
+    let options = schema.options().connections(1);
+    let options = options.wait_timeout(std::time::Duration::from_secs(5));
+    let store = Store::new(options.open().await.unwrap());
+    let transaction = client.transaction().await.unwrap();
+    let (a, b) = (stream("a"), stream("b"));
+    let (outside, inside) = within(&store, &transaction, async |inside| {
+        futures_util::future::join(
+            store.append(&a, Expected::NoStream, [event("Outside")]),
+            inside.append(&b, Expected::NoStream, [event("Inside")]),
+        )
+        .await
+    })
+    .await
+    .unwrap();
+    outside.unwrap();
+    inside.unwrap();
+    transaction.commit().await.unwrap();
+    let mut names = seen(&store).await;
+    names.sort();
+    assert_eq!(names, ["Inside", "Outside"]);
+}
+
+#[tokio::test]
+async fn an_append_that_is_under_way_when_the_work_ends_is_told_what_it_came_to() {
+    let Some((store, mut client, schema)) = scene().await else {
+        return;
+    };
+    // So that nothing but the append itself waits.
+    store
+        .append(&stream("b"), Expected::NoStream, [event("Kind")])
+        .await
+        .unwrap();
+    let (blocker, watcher) = (schema.client().await, schema.client().await);
+    run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
+    let transaction = client.transaction().await.unwrap();
+    let mut appending = None;
+    within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
+            let event = [event("Kind")];
+            inside.append(&stream("a"), Expected::NoStream, event).await
+        }));
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
+        while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
+        // Done as soon as this waits.
+        tokio::spawn(async move { run(&blocker, "COMMIT").await });
+    })
+    .await
+    .unwrap();
+    appending.unwrap().await.unwrap().unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(seen(&store).await, ["Kind", "Kind"]);
+}
+
+#[tokio::test]
+async fn an_append_that_is_under_way_when_the_work_is_dropped_has_an_unknown_outcome() {
+    let Some((store, mut client, schema)) = scene().await else {
+        return;
+    };
+    let (blocker, watcher) = (schema.client().await, schema.client().await);
+    run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
+    let transaction = client.transaction().await.unwrap();
+    let mut appending = None;
+    let work = within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
+            let event = [event("Sent")];
+            inside.append(&stream("a"), Expected::NoStream, event).await
+        }));
+        std::future::pending::<()>().await;
+    });
+    let sent = async {
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
+        while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
+    };
+    tokio::select! {
+        _ = work => unreachable!("it waits for ever"),
+        () = sent => {}
+    }
+    run(&blocker, "COMMIT").await;
+    let outcome = appending.unwrap().await.unwrap();
+    assert!(
+        matches!(outcome, Err(AppendError::Unknown { .. })),
+        "{outcome:?}"
+    );
+    // It was done, and whoever commits all the same has it.
+    transaction.commit().await.unwrap();
+    assert_eq!(seen(&store).await, ["Sent"]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_inside_already_says_so() {
+    let Some((store, mut client, _schema)) = scene().await else {
+        return;
+    };
+    let transaction = client.transaction().await.unwrap();
+    let again = within(&store, &transaction, async |inside| {
+        within(&inside, &transaction, async |_| ()).await
+    });
+    let again = again.await.unwrap().unwrap_err();
+    assert!(again.to_string().contains("already"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_on_another_server_that_was_made_alike_is_refused() {
+    let (Some(one), Some(other)) = (Cluster::new(&[]), Cluster::new(&[])) else {
+        return;
+    };
+    let store = Store::connect(&one.url()).await.unwrap();
+    Store::connect(&other.url()).await.unwrap();
+    let mut client = other.client().await;
+    let oid = "SELECT 'recount.events'::regclass::oid";
+    let of = async |client: &Client| client.query_one(oid, &[]).await.unwrap().get::<_, u32>(0);
+    assert_eq!(of(&client).await, of(&one.client().await).await);
+    let transaction = client.transaction().await.unwrap();
+    let refused = within(&store, &transaction, async |_| ()).await;
+    assert!(
+        matches!(refused, Err(WithinError::OtherDatabase { .. })),
+        "{refused:?}"
     );
 }

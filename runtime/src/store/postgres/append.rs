@@ -3,6 +3,7 @@
 //! One call writes all of them or none. When it wrote none, it is found out which of them stand in the way: those are told, and the
 //! others are written without them.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use tokio_postgres::types::{FromSqlOwned, ToSql};
@@ -109,13 +110,6 @@ impl Violated {
 impl<'a> Appending<'a> {
     /// Makes calls until each batch is told.
     async fn run(&mut self) -> Done {
-        let names = &self.server.names;
-        if let Err(cause) = names
-            .learn(self.batches, self.connection, self.server)
-            .await
-        {
-            return self.stop(&self.open(), &Failure::before(cause));
-        }
         if self.connection.is_callers() {
             // Nothing is tried that may fail and undo what the caller did.
             self.trusting = false;
@@ -197,6 +191,14 @@ impl<'a> Appending<'a> {
             Failure::Full(_) | Failure::Unstorable(_) | Failure::Retry(_) if tried.len() > 1 => {
                 self.alone = true;
             }
+            Failure::Unavailable(cause) if tried.len() > 1 && cause.is_wait_for_lock() => {
+                self.alone = true;
+            }
+            // Others that write to its streams would wait in vain too, one after the other, and all that come behind them.
+            Failure::Unavailable(cause) if cause.is_wait_for_lock() => {
+                let these = self.sharing_streams(tried);
+                self.fail(&these, &Failure::Unavailable(cause));
+            }
             failure => self.fail(tried, &failure),
         }
         self.attempts = 0;
@@ -223,6 +225,16 @@ impl<'a> Appending<'a> {
             .collect()
     }
 
+    /// The batches that were not told yet and have a stream in common with these, and these.
+    fn sharing_streams(&self, these: &[usize]) -> Vec<usize> {
+        let streams_of = |index: usize| self.batches[index].parts().iter().map(|part| &part.stream);
+        let streams: HashSet<&StreamId> =
+            these.iter().flat_map(|index| streams_of(*index)).collect();
+        let mut sharing = self.open();
+        sharing.retain(|index| streams_of(*index).any(|stream| streams.contains(stream)));
+        sharing
+    }
+
     /// A call of those that can be written together, and which they are.
     fn fitting(&self, indexes: &[usize]) -> (Call<'a>, Vec<usize>) {
         let mut call = Call::default();
@@ -234,27 +246,39 @@ impl<'a> Appending<'a> {
         (call, taken)
     }
 
-    async fn ask(&self, call: &Call<'_>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
+    /// The events of a call, with numbers for new tenants and kinds; of which there are few.
+    async fn events(&self, call: &Call<'a>) -> Result<Events<'a>, Cause> {
+        let names = &self.server.names;
+        // Numbers are forgotten when a connection is made, which may be in between.
+        for _ in 0..ATTEMPTS {
+            if let Some(events) = call.events(names) {
+                return Ok(events);
+            }
+            names
+                .learn(&call.batches, self.connection, self.server)
+                .await?;
+        }
+        Err(Cause::Other("a tenant or a kind has no number"))
+    }
+
+    async fn ask(&self, call: &Call<'a>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
         if bytes(call) > MOST_BYTES {
             return Err(Failure::Unstorable(Cause::Other(
                 "the batch has more than 1000 MiB, which the server does not take at once; divide it",
             )));
         }
-        let events = events(call, self.server).map_err(Failure::before)?;
+        let events = self.events(call).await.map_err(Failure::before)?;
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
-        match (events.only(), keys.as_slice(), locks.as_slice(), seen) {
-            (Some(event), [key], [lock], [Some(version)]) => {
-                let values = event.values(key, version + 1, lock);
-                let position = self
-                    .send(&self.server.sql.append_one, &values.params())
-                    .await?;
-                Ok(vec![*version, position])
-            }
-            _ => {
-                let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
-                self.send(&self.server.sql.append, &params).await
-            }
+        if let (Some(event), [key], [lock], [Some(version)]) =
+            (events.only(), keys.as_slice(), locks.as_slice(), seen)
+        {
+            let values = event.values(key, version + 1, lock);
+            let sql = &self.server.sql.append_one;
+            let position = self.send(sql, &values.params()).await?;
+            return Ok(vec![*version, position]);
         }
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
+        self.send(&self.server.sql.append, &params).await
     }
 
     /// Sends a statement whose answer is one value.
@@ -355,8 +379,8 @@ impl<'a> Appending<'a> {
         }
     }
 
-    async fn known(&self, call: &Call<'_>) -> Result<Vec<Option<Outcome>>, Cause> {
-        let events = events(call, self.server)?;
+    async fn known(&self, call: &Call<'a>) -> Result<Vec<Option<Outcome>>, Cause> {
+        let events = self.events(call).await?;
         let rows = self
             .connection
             .query(&self.server.sql.known, &[&call.keys(), &events])
@@ -441,11 +465,6 @@ impl Known {
             version: Version(self.version),
         }))
     }
-}
-
-fn events<'a>(call: &Call<'a>, server: &Server) -> Result<Events<'a>, Cause> {
-    call.events(&server.names)
-        .ok_or(Cause::Other("a tenant or a kind has no number"))
 }
 
 /// About how many bytes a call has.

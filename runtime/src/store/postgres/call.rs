@@ -207,7 +207,7 @@ impl<'a> Call<'a> {
             .collect()
     }
 
-    /// The events as the server takes them; `None` when a number is missing, which [`Names::learn`] would have got.
+    /// The events as the server takes them; `None` when a number is missing, which [`Names::learn`] gets.
     pub(super) fn events(&self, names: &Names) -> Option<Events<'a>> {
         let (known, mut key) = (names.known(), String::new());
         let mut ordinals = vec![0; self.streams.len()];
@@ -220,6 +220,9 @@ impl<'a> Call<'a> {
             let mut left = batch.events().count();
             for part in batch.parts() {
                 let place = self.place(part);
+                if part.events.is_empty() {
+                    continue;
+                }
                 let tenant = known.tenant(part.stream.tenant())?;
                 for event in &part.events {
                     let ordinal = ordinals.get_mut(place)?;

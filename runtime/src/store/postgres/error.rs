@@ -94,6 +94,11 @@ impl Cause {
         }
     }
 
+    /// Whether it waited too long for a lock, for instance for a stream that somebody else holds.
+    pub(super) fn is_wait_for_lock(&self) -> bool {
+        self.state().is_some_and(|state| state.code() == "55P03")
+    }
+
     /// Whether the connection is gone, so that another one may do better.
     pub(super) fn is_lost(&self) -> bool {
         let error = match self {
@@ -174,7 +179,9 @@ impl Failure {
             "40001" | "40P01" | "23505" => Self::Retry(cause),
             "25006" | "42501" => Self::ReadOnly(cause),
             "53100" => Self::Full(cause),
-            "57P01" | "57P02" | "57P03" | "40003" | "08007" => Self::Unknown(cause),
+            "57P01" | "57P02" | "57P03" | "40003" => Self::Unknown(cause),
+            // 08: so says a pooler whose server was lost, whatever that had done by then.
+            code if code.starts_with("08") => Self::Unknown(cause),
             // 23: a rule that somebody else gave the tables.
             code if ["22", "23", "54"].contains(&code.get(..2).unwrap_or_default()) => {
                 Self::Unstorable(cause)

@@ -47,6 +47,19 @@
 //! at most. Whoever inserts events by hand may do the same, after the commit: `NOTIFY recount_1234`. Where no notification arrives,
 //! as behind a pooler in transaction mode, readers look every 100 milliseconds.
 //!
+//! # Rights
+//! Who makes the log needs `CREATE` on the database. For others, with the schema's own name:
+//!
+//! ```sql
+//! GRANT USAGE ON SCHEMA recount TO reader, writer;
+//! GRANT SELECT ON ALL TABLES IN SCHEMA recount TO reader, writer;
+//! GRANT SELECT ON ALL SEQUENCES IN SCHEMA recount TO reader, writer;
+//! GRANT INSERT ON ALL TABLES IN SCHEMA recount TO writer;
+//! GRANT USAGE ON ALL SEQUENCES IN SCHEMA recount TO writer;
+//! -- for snapshots and projections
+//! GRANT UPDATE, DELETE ON recount.snapshots, recount.checkpoints TO writer;
+//! ```
+//!
 //! # The order
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1
 //! to 32767 (`SELECT recount.order_number()`). Another application that uses the same keys can delay readers, not mislead them.

@@ -1,8 +1,10 @@
 //! The numbers that stand for tenants and kinds in the rows.
 //!
 //! They are made in transactions of their own, before the rows that use them, and only what was committed is remembered. These
-//! tables only grow, so a number stays right for ever, whoever else makes new ones.
+//! tables only grow, so a number stays right, whoever else makes new ones. Only another server behind the same address, as after a
+//! failover that lost some, could mean something else by it; so everything is forgotten when a connection is made.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +26,7 @@ pub(super) struct Known {
     tenants: HashMap<TenantId, i32>,
     /// By tenant's number, category, name and schema version, with NUL between, which names cannot hold.
     kinds: HashMap<Box<str>, i32>,
+    connections: u64,
 }
 
 impl Known {
@@ -65,6 +68,24 @@ impl Names {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection was made: what others told may not be true of the server behind it.
+    pub(super) fn forget(&self) {
+        let mut known = self.known();
+        let connections = known.connections + 1;
+        *known = Known {
+            connections,
+            ..Known::default()
+        };
+    }
+
+    /// Remembers what was told since there were so many connections, unless one was made in the meantime.
+    fn remember(&self, connections: u64, told: impl FnOnce(&mut Known)) {
+        let mut known = self.known();
+        if known.connections == connections {
+            told(&mut known);
+        }
+    }
+
     /// Gets a number for each tenant and kind of some batches that none is known for; not within a transaction of the caller's,
     /// which may be undone.
     pub(super) async fn learn(
@@ -73,9 +94,6 @@ impl Names {
         connection: &Connection<'_>,
         server: &Server,
     ) -> Result<(), Cause> {
-        if self.are_known(batches) {
-            return Ok(());
-        }
         if connection.is_callers() {
             let lease = server.lease().await?;
             return Ok(self
@@ -85,38 +103,19 @@ impl Names {
         Ok(self.get(batches, connection, &server.sql).await?)
     }
 
-    fn are_known(&self, batches: &[&Batch]) -> bool {
-        let (known, mut key) = (self.known(), String::new());
-        batches.iter().flat_map(|batch| batch.parts()).all(|part| {
-            let Some(tenant) = known.tenant(part.stream.tenant()) else {
-                return false;
-            };
-            let mut events = part.events.iter();
-            events.all(|event| known.kind(&mut key, tenant, &part.stream, event).is_some())
-        })
-    }
-
     async fn get(
         &self,
         batches: &[&Batch],
         connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<(), tokio_postgres::Error> {
-        let streams = batches
-            .iter()
-            .flat_map(|batch| batch.parts())
-            .map(|part| &part.stream);
-        let new: HashSet<&TenantId> = {
-            let known = self.known();
-            streams
-                .filter_map(StreamId::tenant)
-                .filter(|tenant| known.tenant(Some(tenant)).is_none())
-                .collect()
-        };
-        for tenant in new {
-            self.use_tenant(Some(tenant), connection, sql).await?;
+        let mut tenants = HashMap::new();
+        for (stream, _) in batches.iter().flat_map(|batch| batch.events()) {
+            if let Entry::Vacant(tenant) = tenants.entry(stream.tenant()) {
+                tenant.insert(self.use_tenant(stream.tenant(), connection, sql).await?);
+            }
         }
-        self.use_kinds(batches, connection, sql).await
+        self.use_kinds(batches, &tenants, connection, sql).await
     }
 
     /// The tenant's number, if it was ever used.
@@ -132,12 +131,16 @@ impl Names {
         let Some(tenant) = tenant else {
             return Ok(Some(NO_TENANT));
         };
+        let connections = self.known().connections;
         let row = connection
             .query_opt(&sql.find_tenant, &[&tenant.as_str()])
             .await?;
         let number = row.map(|row| row.try_get(0)).transpose()?;
-        if let Some(number) = number {
-            self.known().tenants.insert(tenant.clone(), number);
+        // A transaction of the caller's may have made it, and be undone.
+        if let Some(number) = number.filter(|_| !connection.is_callers()) {
+            self.remember(connections, |known| {
+                known.tenants.insert(tenant.clone(), number);
+            });
         }
         Ok(number)
     }
@@ -161,15 +164,18 @@ impl Names {
     async fn use_kinds(
         &self,
         batches: &[&Batch],
+        numbers: &HashMap<Option<&TenantId>, i32>,
         connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<(), tokio_postgres::Error> {
         let (mut keys, mut tenants) = (Vec::<Box<str>>::new(), Vec::new());
         let (mut categories, mut names, mut versions) = (Vec::new(), Vec::new(), Vec::new());
-        {
+        let connections = {
             let (known, mut key, mut seen) = (self.known(), String::new(), HashSet::new());
             for (stream, event) in batches.iter().flat_map(|batch| batch.events()) {
-                let tenant = known.tenant(stream.tenant()).unwrap_or(NO_TENANT);
+                let Some(&tenant) = numbers.get(&stream.tenant()) else {
+                    continue;
+                };
                 if known.kind(&mut key, tenant, stream, event).is_none() && seen.insert(key.clone())
                 {
                     keys.push(key.as_str().into());
@@ -179,7 +185,8 @@ impl Names {
                     versions.push(i64::from(event.schema_version));
                 }
             }
-        }
+            known.connections
+        };
         if keys.is_empty() {
             return Ok(());
         }
@@ -187,7 +194,9 @@ impl Names {
             .query_one(&sql.use_kinds, &[&tenants, &categories, &names, &versions])
             .await?
             .try_get(0)?;
-        self.known().kinds.extend(keys.into_iter().zip(numbers));
+        self.remember(connections, |known| {
+            known.kinds.extend(keys.into_iter().zip(numbers));
+        });
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use super::call::stream_key;
 use super::connection::Connection;
 use super::error::{Cause, unreadable};
 use super::names::NO_TENANT;
+use super::seen::Source;
 use super::select::{Rest, Select, select};
 use super::server::Server;
 use crate::log::{
@@ -24,7 +25,8 @@ use crate::store::kinds::{Chosen, Kinds};
 #[derive(Debug)]
 pub(super) struct Readers {
     server: Arc<Server>,
-    kinds: RwLock<Arc<Kinds>>,
+    /// What is remembered is forgotten with each new connection, as [`Seen`](super::seen::Seen) is.
+    kinds: RwLock<(Source, Arc<Kinds>)>,
     /// About how many bytes an event takes, by what was read last: so that few rows are asked for that do not fit.
     bytes: AtomicUsize,
 }
@@ -84,17 +86,23 @@ impl Readers {
     }
 
     fn kinds(&self) -> Arc<Kinds> {
-        Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
+        let (source, kinds) = &*self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        if *source == self.server.seen.source() {
+            Arc::clone(kinds)
+        } else {
+            Arc::default()
+        }
     }
 
-    async fn load_kinds(&self, connection: &Connection<'_>) -> Result<(), Cause> {
-        let mut kinds = Kinds::default();
+    async fn load_kinds(&self, connection: &Connection<'_>) -> Result<Arc<Kinds>, Cause> {
+        let (source, mut kinds) = (self.server.seen.source(), Kinds::default());
         for row in connection.query(&self.server.sql.kinds, &[]).await? {
             let number: i32 = row.try_get(0)?;
             kinds.push(number.into(), read_kind(&row));
         }
-        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kinds);
-        Ok(())
+        let kinds = Arc::new(kinds);
+        *self.kinds.write().unwrap_or_else(PoisonError::into_inner) = (source, Arc::clone(&kinds));
+        Ok(kinds)
     }
 
     /// Reads one page.
@@ -104,19 +112,21 @@ impl Readers {
         page: &mut Page,
         connection: &Connection<'_>,
     ) -> Result<(), Unread> {
-        let mut looked = false;
+        let (mut looked, mut kinds) = (false, self.kinds());
         loop {
             page.clear();
-            match self.fill(query, page, connection).await {
+            match self.fill(query, page, &kinds, connection).await {
                 Ok(is_last) => {
                     page.set_last(is_last);
                     return Ok(());
                 }
                 // Not while rows are on their way: what comes behind them on their connection waits for them.
-                Err(Stop::NewKinds) => self.load_kinds(connection).await.map_err(Unread::Cause)?,
+                Err(Stop::NewKinds) => {
+                    kinds = self.load_kinds(connection).await.map_err(Unread::Cause)?;
+                }
                 Err(Stop::UnknownKind(..)) if !looked => {
                     looked = true;
-                    self.load_kinds(connection).await.map_err(Unread::Cause)?;
+                    kinds = self.load_kinds(connection).await.map_err(Unread::Cause)?;
                 }
                 // What was read is right; the next page begins with the damage.
                 Err(Stop::UnknownKind(..)) if !page.is_empty() => return Ok(()),
@@ -137,6 +147,7 @@ impl Readers {
         &self,
         query: &Query,
         page: &mut Page,
+        kinds: &Arc<Kinds>,
         connection: &Connection<'_>,
     ) -> Result<bool, Stop> {
         let limit = query.limit.map_or(query.page_size, |limit| {
@@ -144,7 +155,6 @@ impl Readers {
                 .unwrap_or(usize::MAX)
                 .min(query.page_size)
         });
-        let kinds = self.kinds();
         let chosen = kinds.choose(query);
         let these = match &chosen {
             Chosen::Any | Chosen::All => None,
@@ -156,7 +166,7 @@ impl Readers {
             query,
             these,
             limit,
-            kinds: Arc::clone(&kinds),
+            kinds: Arc::clone(kinds),
             rest: Rest::of(query),
             reached: None,
         };

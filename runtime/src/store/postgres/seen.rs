@@ -23,7 +23,7 @@ struct Streams {
 }
 
 /// Whom what is learned comes from: the connections that were there when the server was asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Source(u64);
 
 impl Seen {

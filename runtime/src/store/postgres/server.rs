@@ -17,7 +17,7 @@ pub(super) struct Server {
     pub(super) url: String,
     pub(super) pool: Pool,
     pub(super) sql: Sql,
-    pub(super) names: Names,
+    pub(super) names: Arc<Names>,
     pub(super) others: Arc<Others>,
     pub(super) wakes: Wakes,
     pub(super) seen: Arc<Seen>,

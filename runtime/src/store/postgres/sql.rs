@@ -51,8 +51,10 @@ statements! {
         JOIN recount.events AS e ON e.event_id = w.event_id AND e.tenant = w.tenant
         JOIN recount.kinds AS k ON k.kind = e.kind
         ORDER BY w.n",
-    /// Which log this is: the table, if it is there, of which database; and what the transaction sees.
-    identity: "SELECT (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/'
+    /// Which log this is: the table, if it is there, of which database of which server, since servers that were made alike have the
+    /// same numbers; and what the transaction sees.
+    identity: "SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text || '/'
+            || (SELECT oid::text FROM pg_database WHERE datname = current_database()) || '/'
             || to_regclass('recount.events')::oid::text, current_database()::text, current_setting('transaction_isolation')",
     frontier: "SELECT frontier, newest_kind FROM recount.frontier($1)",
     head: "SELECT recount.head($1)",

@@ -141,6 +141,21 @@ impl Server {
         }
     }
 
+    /// The tenant's number, a new one if need be; that is not made within a transaction of the caller's, which may be undone.
+    async fn use_tenant(
+        &self,
+        tenant: Option<&TenantId>,
+        connection: &Connection<'_>,
+    ) -> Result<i32, Cause> {
+        let names = &self.names;
+        if connection.is_callers() {
+            let lease = self.lease().await?;
+            let connection = Connection::of_pool(&lease);
+            return Ok(names.use_tenant(tenant, &connection, &self.sql).await?);
+        }
+        Ok(names.use_tenant(tenant, connection, &self.sql).await?)
+    }
+
     /// Saves it, unless the kept one has another revision.
     async fn try_checkpoint(
         &self,
@@ -151,8 +166,10 @@ impl Server {
     ) -> Result<bool, Cause> {
         let names = &self.names;
         let (sql, tenant) = if checkpoint.revision == 0 {
-            let tenant = names.use_tenant(tenant, connection, &self.sql).await?;
-            (&self.sql.first_checkpoint, tenant)
+            (
+                &self.sql.first_checkpoint,
+                self.use_tenant(tenant, connection).await?,
+            )
         } else {
             match names.find_tenant(tenant, connection, &self.sql).await? {
                 Some(tenant) => (&self.sql.next_checkpoint, tenant),

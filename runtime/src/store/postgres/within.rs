@@ -35,6 +35,12 @@ pub enum WithinError {
         /// The store's URL.
         store: String,
     },
+    /// The store is inside of a transaction already.
+    #[error("the store {store} is inside of a transaction already; use it as it is")]
+    Nested {
+        /// The store's URL.
+        store: String,
+    },
     /// The transaction is one of another database than the log's.
     #[error(
         "the log of {store} is not in the database {database} of the transaction; begin it on a connection to the log's database"
@@ -78,6 +84,8 @@ pub enum WithinError {
 /// - A conflict or a known id leaves the transaction as it was. Any other error undoes it, as errors of the server do: roll it
 ///   back.
 /// - Call [`Store::wake`] after the commit: whoever watches the log reads on at once then, and a second later without.
+/// - **Use the store that `work` is given**, under the same name, so that the other is out of reach: an append to the same stream
+///   through the other one waits for your transaction, which waits for it, until `lock_timeout` ends that.
 /// - Snapshots are not taken.
 ///
 /// # Errors
@@ -114,6 +122,11 @@ pub async fn within<T>(
     work: impl AsyncFnOnce(Store) -> T,
 ) -> Result<T, WithinError> {
     let backend: &dyn Any = &**store.backend();
+    if backend.is::<Inside>() {
+        return Err(WithinError::Nested {
+            store: store.url().to_owned(),
+        });
+    }
     let Some(PostgresBackend(inner)) = backend.downcast_ref() else {
         return Err(WithinError::NotPostgres {
             store: store.url().to_owned(),
@@ -132,10 +145,18 @@ pub async fn within<T>(
             Either::Left((done, _)) => return Ok(done),
             Either::Right((request, _)) => request,
         };
-        match request {
-            Some(request) => request.answer(inner, &connection).await,
+        let Some(request) = request else {
             // No store is left that could ask.
-            None => return Ok(work.await),
+            return Ok(work.await);
+        };
+        // The work goes on meanwhile: it may hold what the answer waits for, as a connection of the pool.
+        match select(work.as_mut(), pin!(request.answer(inner, &connection))).await {
+            Either::Left((done, answer)) => {
+                // Who asked is told, also when the work did not wait for it.
+                answer.await;
+                return Ok(done);
+            }
+            Either::Right(_) => {}
         }
     }
 }
@@ -296,6 +317,10 @@ impl fmt::Debug for Inside {
 const ENDED: Cause =
     Cause::Other("the work inside of the transaction has ended, and its store with it");
 
+/// The future of the work and its transaction was dropped while something was asked.
+const DROPPED: Cause =
+    Cause::Other("the work inside of the transaction was dropped before it was answered");
+
 impl Inside {
     async fn ask<T>(
         &self,
@@ -327,8 +352,16 @@ impl Backend for Inside {
 
     fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Appended, AppendError>> {
         Box::pin(async move {
-            let appended = self.ask(|to| Request::Append(batch, to)).await;
-            appended.unwrap_or_else(|cause| Err(Failure::before(cause).of_append(self.url())))
+            let (to, answer) = oneshot::channel();
+            let failure = match self.requests.send(Request::Append(batch, to)) {
+                Err(_) => Failure::before(ENDED),
+                // It may have been sent to the server, and be committed with the transaction.
+                Ok(()) => match answer.await {
+                    Ok(appended) => return appended,
+                    Err(_) => Failure::Unknown(DROPPED),
+                },
+            };
+            Err(failure.of_append(self.url()))
         })
     }
 
