@@ -370,6 +370,9 @@ async fn a_tenant_that_was_new_in_a_transaction_that_was_undone_is_found_by_ever
     let transaction = client.transaction().await.unwrap();
     within(&tenant, &transaction, async |inside| {
         Projector::<Total>::rebuilt(&inside).await.unwrap();
+        // Others need the number meanwhile.
+        let undone = Batch::new().append(stream("a"), Expected::NoStream, [event("Undone")]);
+        inside.append_batch(undone).await.unwrap();
     })
     .await
     .unwrap();
@@ -440,6 +443,41 @@ async fn an_append_that_is_under_way_when_the_work_ends_is_told_what_it_came_to(
     appending.unwrap().await.unwrap().unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(seen(&store).await, ["Kind", "Kind"]);
+}
+
+#[tokio::test]
+async fn an_append_that_is_under_way_when_the_work_is_dropped_has_an_unknown_outcome() {
+    let Some((store, mut client, schema)) = scene().await else {
+        return;
+    };
+    let (blocker, watcher) = (schema.client().await, schema.client().await);
+    run(&blocker, "BEGIN; LOCK TABLE events IN EXCLUSIVE MODE").await;
+    let transaction = client.transaction().await.unwrap();
+    let mut appending = None;
+    let work = within(&store, &transaction, async |inside| {
+        appending = Some(tokio::spawn(async move {
+            let event = [event("Sent")];
+            inside.append(&stream("a"), Expected::NoStream, event).await
+        }));
+        std::future::pending::<()>().await;
+    });
+    let sent = async {
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'events'::regclass AND NOT granted)";
+        while !watcher.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {}
+    };
+    tokio::select! {
+        _ = work => unreachable!("it waits for ever"),
+        () = sent => {}
+    }
+    run(&blocker, "COMMIT").await;
+    let outcome = appending.unwrap().await.unwrap();
+    assert!(
+        matches!(outcome, Err(AppendError::Unknown { .. })),
+        "{outcome:?}"
+    );
+    // It was done, and whoever commits all the same has it.
+    transaction.commit().await.unwrap();
+    assert_eq!(seen(&store).await, ["Sent"]);
 }
 
 #[tokio::test]
