@@ -371,11 +371,8 @@ async fn a_tenant_that_was_new_in_a_transaction_that_was_undone_is_found_by_ever
     within(&tenant, &transaction, async |inside| {
         Projector::<Total>::rebuilt(&inside).await.unwrap();
         // Others need the number meanwhile.
-        let event = [event("Undone")];
-        inside
-            .append(&stream("a"), Expected::NoStream, event)
-            .await
-            .unwrap();
+        let undone = Batch::new().append(stream("a"), Expected::NoStream, [event("Undone")]);
+        inside.append_batch(undone).await.unwrap();
     })
     .await
     .unwrap();
