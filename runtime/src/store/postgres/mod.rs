@@ -174,6 +174,10 @@ impl Inner {
                 self.server.forget_idle();
                 question(self.server.lease().await?).await
             }
+            Err(cause) if cause.is_cancelled() => {
+                self.server.forget_idle();
+                Err(cause)
+            }
             answer => answer,
         }
     }
@@ -259,7 +263,12 @@ impl Backend for PostgresBackend {
                         lost = true;
                         inner.server.forget(lease);
                     }
-                    Err(unread) => return Err(unread.of(&inner.server.url)),
+                    Err(unread) => {
+                        if matches!(&unread, Unread::Cause(cause) if cause.is_cancelled()) {
+                            drop(Client::take(lease));
+                        }
+                        return Err(unread.of(&inner.server.url));
+                    }
                 }
             }
         })
