@@ -1,6 +1,8 @@
 //! The example `git`, run on repositories that are made to break it. Git itself is the judge: the example fails when its
 //! files are not those of `git ls-tree`.
 
+#[path = "support/postgres.rs"]
+mod server;
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
@@ -602,6 +604,41 @@ fn a_second_run_records_only_what_is_new() {
             .contains("Recorded 2 new commits in 4 events.")
     );
     repository.check_every_commit();
+}
+
+#[tokio::test]
+async fn a_history_on_a_server_is_gone_on_with_and_every_commit_is_as_git_has_it() {
+    let Some(schema) = server::Schema::new().await else {
+        return;
+    };
+    if git_is_missing() {
+        return;
+    }
+    let mut repository = Repository::new();
+    let on_server = |repository: &Repository, arguments: &[&str]| {
+        told(&run(&repository.path(), &schema.url(), arguments))
+    };
+    repository.commit("One", &[Put(FILE, b"a", b"1\n"), Put(FILE, b"b", b"1\n")]);
+    repository.write();
+    let first = on_server(&repository, &[]);
+    assert!(
+        first.contains("Recorded 1 new commit in 3 events."),
+        "{first}"
+    );
+    repository.commit_on("main", Some(1), &[], "Two", &[Put(FILE, b"a", b"2\n")]);
+    repository.commit("Three", &[Move(b"b", b"c")]);
+    repository.write();
+    let second = on_server(&repository, &[]);
+    assert!(
+        second.contains("Recorded 2 new commits in 4 events."),
+        "{second}"
+    );
+    let history = git(&repository.path(), &["rev-list", "--first-parent", "HEAD"]);
+    assert_eq!(history.lines().count(), 3);
+    for commit in history.lines() {
+        let told = on_server(&repository, &["--at", commit]);
+        assert!(told.contains("\nChecked: "), "{told}");
+    }
 }
 
 #[test]

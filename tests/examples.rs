@@ -1,14 +1,15 @@
-//! The examples print what they say they print: on a new file, and again on the same one.
+//! The examples print what they say they print: on a new store, and again on the same one, in a file or on a server.
 
+#[path = "support/postgres.rs"]
+mod server;
 mod support;
 
-use std::path::Path;
+use crate::server::Schema;
 
-/// What an example prints on a store, with times, dates and the store's path replaced by placeholders.
-fn printed(name: &str, folder: &Path) -> String {
-    let url = format!("sqlite:{}", folder.join("log.db").display());
+/// What an example prints on a store, with times, dates and the store's URL replaced by placeholders.
+fn printed(name: &str, url: &str) -> String {
     let output = support::example(name)
-        .args(["--store", &url])
+        .args(["--store", url])
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -17,7 +18,7 @@ fn printed(name: &str, folder: &Path) -> String {
         "{text}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    without_times(&text.replace(&url, "URL"))
+    without_times(&text.replace(url, "URL"))
 }
 
 /// Replaces `2026-01-02` by DATE and `12:34:56` by TIME.
@@ -53,12 +54,11 @@ fn fits(text: &str, shape: &str) -> bool {
     })
 }
 
-/// Runs an example twice on one file and compares with tests/examples/NAME-1.txt and -2.txt.
+/// Runs an example twice on one store and compares with tests/examples/NAME-1.txt and -2.txt.
 /// `BLESS=1 cargo test --test examples` writes these files; read the difference before it is committed.
-fn assert_prints_what_is_written(name: &str) {
-    let folder = tempfile::tempdir().unwrap();
+fn assert_prints_what_is_written(name: &str, url: &str) {
     for run in 1..=2 {
-        let actual = printed(name, folder.path());
+        let actual = printed(name, url);
         let file = format!(
             "{}/tests/examples/{name}-{run}.txt",
             env!("CARGO_MANIFEST_DIR")
@@ -87,12 +87,34 @@ fn assert_same(actual: &str, expected: &str) {
     );
 }
 
+fn in_a_file(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("log.db").display());
+    assert_prints_what_is_written(name, &url);
+}
+
+async fn on_a_server(name: &str) {
+    if let Some(schema) = Schema::new().await {
+        assert_prints_what_is_written(name, &schema.url());
+    }
+}
+
 #[test]
 fn cycling_takes_its_six_steps_once_and_tells_the_story_each_time() {
-    assert_prints_what_is_written("cycling");
+    in_a_file("cycling");
+}
+
+#[tokio::test]
+async fn cycling_tells_the_same_story_on_postgres() {
+    on_a_server("cycling").await;
 }
 
 #[test]
 fn bank_moves_the_money_once_and_answers_each_time() {
-    assert_prints_what_is_written("bank");
+    in_a_file("bank");
+}
+
+#[tokio::test]
+async fn bank_gives_the_same_answers_on_postgres() {
+    on_a_server("bank").await;
 }

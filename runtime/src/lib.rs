@@ -49,7 +49,6 @@
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
 //! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
 //! | the SQLite file, its tables and options | [`store::sqlite`] |
-//! | the PostgreSQL server, its tables and options | `store::postgres`, with the feature `postgres` |
 //! | the log on a PostgreSQL server, its tables and options | `store::postgres`, with the feature `postgres` |
 
 // The macros' code names this crate; the examples in this crate's documentation and its tests use them too.

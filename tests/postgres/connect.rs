@@ -37,7 +37,7 @@ async fn a_server_that_does_not_answer_is_unavailable_and_the_password_is_not_sh
 async fn urls_that_name_no_server_are_refused_without_their_password() {
     for url in [
         "postgres://clerk:secret@host:port/bank",
-        "postgres://clerk:secret@host/bank?unheard=1&password=secret",
+        "postgres://clerk:secret@host?password=secret",
         "postgres:",
     ] {
         let refused = Store::connect(url).await.unwrap_err();
@@ -225,4 +225,27 @@ async fn ids_too_long_for_an_index_are_kept_apart() {
             .unwrap_err();
         assert_eq!(store.version(&long(end)).await.unwrap().0, 1);
     }
+}
+
+#[test]
+fn a_url_with_a_mistake_says_which_part_is_wrong_and_shows_no_password() {
+    let told = |url: &str| PostgresOptions::from_url(url).unwrap_err().to_string();
+    for (option, advice) in [
+        ("shema=app", "neither the store nor the driver"),
+        ("connect_timeout=5s", "connect_timeout"),
+        ("schema=a&schema=b", "write `schema` once"),
+    ] {
+        let told = told(&format!("postgres://clerk:secret@localhost/bank?{option}"));
+        let last = option.rsplit('&').next().unwrap();
+        assert!(told.contains(&format!("option `{last}`")), "{told}");
+        assert!(told.contains(advice), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+    let twice = told("postgres://clerk@localhost/bank?password=secret&password=secret");
+    assert!(!twice.contains("secret"), "{twice}");
+    let at = told("postgres://clerk:sec@ret@localhost/bank");
+    assert!(at.contains("%40") && !at.contains("ret@"), "{at}");
+    let nameless = told("postgres://clerk:secret@localhost");
+    assert!(nameless.contains("/DATABASE"), "{nameless}");
+    assert!(!nameless.contains("secret"), "{nameless}");
 }

@@ -9,6 +9,7 @@ mod load;
 mod mistakes;
 mod moved;
 mod order;
+mod plans;
 mod pooler;
 mod proxy;
 mod refusals;

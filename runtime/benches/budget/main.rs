@@ -4,7 +4,8 @@
 //! Floor and ours take turns, and each round gives one ratio, so that a machine that slows down slows both.
 //!
 //! `cargo bench --bench budget -- scale` grows one log to ten million events, some five gigabytes on the disk of the temporary
-//! folder; it runs only when it is asked for.
+//! folder; it runs only when it is asked for. So does `cargo bench --bench budget --features postgres -- scale-postgres`, which
+//! grows one on a PostgreSQL server.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -34,6 +35,10 @@ fn main() {
     };
     if wanted.iter().any(|wanted| wanted == "scale") {
         return scale::run();
+    }
+    #[cfg(feature = "postgres")]
+    if wanted.iter().any(|wanted| wanted == "scale-postgres") {
+        return scale::run_postgres();
     }
     paired::header("floor", "ours");
     let parts = [

@@ -36,35 +36,55 @@ pub fn run() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let server = std::env::var("DATABASE_URL")
-        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
-    let name = format!("budget_{}", Uuid::now_v7().simple());
-    runtime.block_on(async {
-        let admin = connect(&server).await;
-        admin
-            .batch_execute(&format!("CREATE DATABASE {name}"))
-            .await
-            .expect("the right to make a database");
-    });
-    let url = format!(
-        "{}/{name}",
-        server.rsplit_once('/').expect("a database in the URL").0
-    );
+    let database = Database::make(&runtime);
     let (floor, store) = runtime.block_on(async {
-        let floor = Floor::open(&url).await;
-        (floor, Store::connect(&url).await.expect("a store"))
+        let floor = Floor::open(&database.url).await;
+        (floor, Store::connect(&database.url).await.expect("a store"))
     });
     appends(&runtime, &floor, &store);
     reads(&runtime, &floor, &store);
-    runtime.block_on(async {
-        store.close().await.expect("a store that is open");
-        drop(floor);
-        let admin = connect(&server).await;
-        admin
-            .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
-            .await
-            .expect("no use of it any more");
-    });
+    runtime
+        .block_on(store.close())
+        .expect("a store that is open");
+}
+
+/// A database of its own, which is dropped with this value.
+pub struct Database<'a> {
+    runtime: &'a Runtime,
+    server: String,
+    name: String,
+    /// Without TLS, as the floor is.
+    pub url: String,
+}
+
+impl<'a> Database<'a> {
+    pub fn make(runtime: &'a Runtime) -> Self {
+        let server = std::env::var("DATABASE_URL")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let name = format!("budget_{}", Uuid::now_v7().simple());
+        let (address, _) = server.rsplit_once('/').expect("a database in the URL");
+        let url = format!("{address}/{name}?sslmode=disable");
+        runtime
+            .block_on(execute(&server, &format!("CREATE DATABASE {name}")))
+            .expect("the right to make a database");
+        Self {
+            runtime,
+            server,
+            name,
+            url,
+        }
+    }
+}
+
+impl Drop for Database<'_> {
+    /// Also when a measurement panics, so it does not panic itself.
+    fn drop(&mut self) {
+        let command = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        let dropped = self.runtime.block_on(execute(&self.server, &command));
+        if let Err(error) = dropped {
+            eprintln!("the database {} is left behind: {error}", self.name);
+        }
+    }
 }
 
 fn appends(runtime: &Runtime, floor: &Floor, store: &Store) {
@@ -250,9 +270,17 @@ async fn append_all(store: &Store, round: u64) {
 }
 
 async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a server");
+    try_connect(url).await.expect("a server")
+}
+
+async fn try_connect(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(async move { drop(connection.await) });
-    client
+    Ok(client)
+}
+
+async fn execute(url: &str, command: &str) -> Result<(), tokio_postgres::Error> {
+    try_connect(url).await?.batch_execute(command).await
 }
 
 /// JSON as it is.
@@ -305,7 +333,8 @@ impl Row {
     }
 }
 
-/// The table that a person would make, with what every log needs: an order, a version that is unique in its stream, an id.
+/// The table that a person would make, with what every log needs: an order, a version that is unique in its stream, an id, and a
+/// way to find events by name.
 struct Floor {
     client: Arc<Client>,
     one: Statement,
@@ -319,7 +348,7 @@ impl Floor {
         let table = "CREATE TABLE events (
             position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, version bigint NOT NULL,
             id uuid NOT NULL UNIQUE, name text NOT NULL, recorded_at bigint NOT NULL, payload json NOT NULL,
-            UNIQUE (stream, version))";
+            UNIQUE (stream, version)); CREATE INDEX ON events (name, position)";
         client
             .batch_execute(table)
             .await

@@ -1,7 +1,8 @@
-//! What an event costs as one SQLite file grows from a thousand events to ten million, and how much memory that takes.
+//! What an event costs as one log grows from a thousand events to ten million, and how much memory that takes its reader.
 //!
 //! Accounts have 100 events each, and ten grow at a time, by ten events in a run, so that the rows of a stream lie apart as in
-//! a log that is used. The floor is the table that a person would make, in a file of its own, which grows along.
+//! a log that is used. The log is a SQLite file, and the floor the table that a person would make, in a file of its own, which grows
+//! along; or it is a database on a PostgreSQL server, without a floor.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -32,19 +33,41 @@ const EACH: u64 = 8;
 const LOADS: u64 = 100;
 
 pub fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = runtime();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ours.db");
-    let store = runtime
-        .block_on(Store::connect(&format!("sqlite:{}", path.display())))
-        .expect("a store");
     let floor = bare(&folder.path().join("floor.db"));
+    let url = format!("sqlite:{}", path.display());
+    measure(&runtime, &url, Some(&floor), |_| file_size(&path));
+}
 
+#[cfg(feature = "postgres")]
+pub fn run_postgres() {
+    let runtime = runtime();
+    let database = crate::postgres::Database::make(&runtime);
+    measure(&runtime, &database.url, None, |store| {
+        let stats = runtime.block_on(store.stats()).expect("a server");
+        stats.bytes.expect("a handle on the whole log")
+    });
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+fn measure(
+    runtime: &Runtime,
+    url: &str,
+    floor: Option<&Connection>,
+    size_on_disk: impl Fn(&Store) -> u64,
+) {
+    let store = runtime.block_on(Store::connect(url)).expect("a store");
     println!(
-        "microseconds an event: ours (floor), then ours against that at {} events",
+        "microseconds an event: ours{}, then ours against that at {} events",
+        floor.map_or("", |_| " (floor)"),
         SIZES[0]
     );
     println!(
@@ -61,22 +84,25 @@ pub fn run() {
     let mut grown = 0;
     for size in SIZES {
         runtime.block_on(grow(&store, grown..size));
-        grow_floor(&floor, grown..size);
+        if let Some(floor) = floor {
+            grow_floor(floor, grown..size);
+        }
         grown = size;
         forget_peak_of_memory();
         let costs = [
-            catch_up(&runtime, &store, &floor, size),
-            load(&runtime, &store, &floor, size),
-            together(&runtime, &store, size),
-            alone(&runtime, &store, &floor, size),
+            catch_up(runtime, &store, floor, size),
+            load(runtime, &store, floor, size),
+            together(runtime, &store, size),
+            alone(runtime, &store, floor, size),
         ];
         let first = first.get_or_insert(costs);
         let [catch_up, load, together, alone] =
             std::array::from_fn(|work| costs[work].against(first[work]));
+        let memory = peak_of_memory();
         println!(
             "{size:>10} {:>9} {alone:>22} {together:>22} {load:>22} {catch_up:>22} {:>9}",
-            megabytes(file_size(&path)),
-            megabytes(peak_of_memory()),
+            megabytes(size_on_disk(&store)),
+            megabytes(memory),
         );
     }
 }
@@ -102,7 +128,7 @@ fn cost(
     rounds: u64,
     count: u64,
     mut ours: impl FnMut(u64),
-    mut floor: Option<&mut dyn FnMut(u64)>,
+    mut floor: Option<impl FnMut(u64)>,
 ) -> Cost {
     let (mut all, mut floors) = (Vec::new(), Vec::new());
     // The first round is for the caches.
@@ -123,7 +149,7 @@ fn cost(
     }
 }
 
-fn catch_up(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> Cost {
+fn catch_up(runtime: &Runtime, store: &Store, floor: Option<&Connection>, size: u64) -> Cost {
     let rounds = if size > 1_000_000 { 3 } else { ROUNDS };
     cost(
         rounds,
@@ -135,13 +161,15 @@ fn catch_up(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> 
                 .expect("every event is known");
             black_box(total.balance);
         },
-        Some(&mut |_| {
-            black_box(read_floor(floor));
+        floor.map(|floor| {
+            move |_| {
+                black_box(read_floor(floor));
+            }
         }),
     )
 }
 
-fn load(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> Cost {
+fn load(runtime: &Runtime, store: &Store, floor: Option<&Connection>, size: u64) -> Cost {
     let accounts = Repository::<Account>::new(store);
     let streams = size / VERSIONS;
     // Far apart, and others in each round.
@@ -155,9 +183,11 @@ fn load(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> Cost
                 black_box(runtime.block_on(accounts.load(&id)).expect("a stream"));
             }
         },
-        Some(&mut |round| {
-            for number in 0..LOADS {
-                black_box(load_floor(floor, stream(round, number)));
+        floor.map(|floor| {
+            move |round| {
+                for number in 0..LOADS {
+                    black_box(load_floor(floor, stream(round, number)));
+                }
             }
         }),
     )
@@ -187,11 +217,11 @@ fn together(runtime: &Runtime, store: &Store, size: u64) -> Cost {
                 }
             });
         },
-        None,
+        None::<fn(u64)>,
     )
 }
 
-fn alone(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> Cost {
+fn alone(runtime: &Runtime, store: &Store, floor: Option<&Connection>, size: u64) -> Cost {
     cost(
         ROUNDS,
         ALONE,
@@ -201,10 +231,12 @@ fn alone(runtime: &Runtime, store: &Store, floor: &Connection, size: u64) -> Cos
                 runtime.block_on(append_one(store, &stream, version));
             }
         },
-        Some(&mut |round| {
-            for version in 0..ALONE {
-                let (name, payload) = event(version);
-                insert(floor, &format!("{size}-{round}"), version, name, &payload);
+        floor.map(|floor| {
+            move |round| {
+                for version in 0..ALONE {
+                    let (name, payload) = event(version);
+                    insert(floor, &format!("{size}-{round}"), version, name, &payload);
+                }
             }
         }),
     )

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSqlOwned, ToSql};
 
 use super::call::{Answer, Call, Events, Misfit};
 use super::connection::Connection;
@@ -100,22 +100,23 @@ struct Appending<'a> {
 /// Whether there is anything left to try.
 type Done = ControlFlow<()>;
 
-/// The index that a call violated.
+/// What a call violated.
 enum Violated {
-    /// A stream that was trusted to be new is not.
-    Stream,
+    /// What was trusted is not so: a stream has more events, or a position is not above the place.
+    Trust,
     /// An id is known.
     Id,
 }
 
 impl Violated {
     fn of(failure: &Failure) -> Option<Self> {
-        let Failure::Retry(cause) = failure else {
+        let (Failure::Retry(cause) | Failure::Unstorable(cause)) = failure else {
             return None;
         };
-        match cause.driver()?.as_db_error()?.constraint()? {
-            "events_by_stream" => Some(Self::Stream),
-            "events_by_id" => Some(Self::Id),
+        let error = cause.driver()?.as_db_error()?;
+        match (error.constraint(), error.column()) {
+            (Some("events_by_stream"), _) | (None, Some("position")) => Some(Self::Trust),
+            (Some("events_by_id"), _) => Some(Self::Id),
             _ => None,
         }
     }
@@ -187,7 +188,7 @@ impl<'a> Appending<'a> {
             return self.stop(tried, &failure);
         }
         match Violated::of(&failure) {
-            Some(Violated::Stream) if trusted => {
+            Some(Violated::Trust) if trusted => {
                 self.trusting = false;
                 return Done::Continue(());
             }
@@ -283,25 +284,36 @@ impl<'a> Appending<'a> {
             )));
         }
         let events = self.events(call).await.map_err(Failure::before)?;
-        let sql = &self.server.sql.append;
+        let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
+        if let (Some(event), [key], [lock], [Some(version)]) =
+            (events.only(), keys.as_slice(), locks.as_slice(), seen)
+        {
+            let values = event.values(key, version + 1, lock);
+            let sql = &self.server.sql.append_one;
+            let position = self.send(sql, &values.params()).await?;
+            return Ok(vec![*version, position]);
+        }
+        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
+        self.send(&self.server.sql.append, &params).await
+    }
+
+    /// Sends a statement whose answer is one value.
+    async fn send<T: FromSqlOwned>(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<T, Failure> {
         // Prepared apart, since a call that was not sent wrote nothing.
-        self.connection
-            .prepare(sql)
-            .await
-            .map_err(Failure::before)?;
+        let prepared = self.connection.prepare(sql).await;
+        prepared.map_err(Failure::before)?;
         // What is not sent is not written.
         if self.connection.is_closed() {
             return Err(Failure::Unavailable(Cause::Lost));
         }
-        let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
-        let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
-        let row = self
-            .connection
-            .query_one(sql, &params)
-            .await
-            .map_err(Failure::after)?;
+        let row = self.connection.query_one(sql, params).await;
         // From here on it is committed.
-        row.try_get(0)
+        row.map_err(Failure::after)?
+            .try_get(0)
             .map_err(|error| Failure::Unknown(error.into()))
     }
 

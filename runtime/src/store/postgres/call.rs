@@ -345,7 +345,7 @@ pub(super) enum Answer<'n> {
 
 /// `new_event` in schema.sql.
 #[derive(Debug)]
-struct NewEvent<'a> {
+pub(super) struct NewEvent<'a> {
     stream: i32,
     ordinal: i32,
     recorded_at: i64,
@@ -362,6 +362,72 @@ struct NewEvent<'a> {
 /// An array of events in the server's binary format: one value, since each array among the arguments costs as much as ten events.
 #[derive(Debug)]
 pub(super) struct Events<'a>(Vec<NewEvent<'a>>);
+
+/// One event as the arguments of a statement.
+pub(super) struct Values<'e> {
+    event: &'e NewEvent<'e>,
+    key: &'e Uuid,
+    version: i64,
+    lock: &'e i64,
+    payload: Json<'e>,
+}
+
+impl Values<'_> {
+    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 10] {
+        let event = self.event;
+        [
+            self.key,
+            &self.version,
+            &event.recorded_at,
+            &event.kind,
+            &event.tenant,
+            &event.id,
+            &event.stream_id,
+            &event.metadata,
+            &self.payload,
+            self.lock,
+        ]
+    }
+}
+
+impl<'a> Events<'a> {
+    /// The event, if there is just one.
+    pub(super) fn only(&self) -> Option<&NewEvent<'a>> {
+        match self.0.as_slice() {
+            [event] => Some(event),
+            _ => None,
+        }
+    }
+}
+
+impl NewEvent<'_> {
+    pub(super) fn values<'e>(&'e self, key: &'e Uuid, version: i64, lock: &'e i64) -> Values<'e> {
+        Values {
+            event: self,
+            key,
+            version,
+            lock,
+            payload: Json(self.payload),
+        }
+    }
+}
+
+/// A payload, byte by byte.
+#[derive(Debug)]
+struct Json<'a>(&'a [u8]);
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Encoded {
+        out.put_slice(self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::JSON
+    }
+
+    to_sql_checked!();
+}
 
 type Encoded = Result<IsNull, Box<dyn Error + Sync + Send>>;
 

@@ -5,8 +5,8 @@
 //! encoding is UTF-8.
 //!
 //! # What is promised
-//! - An append is one call of a function in the database, in one transaction and one round trip. When it returns, its events are as
-//!   durable as the server's `synchronous_commit` makes them.
+//! - An append is one statement, in one transaction and one round trip. When it returns, its events are as durable as the server's
+//!   `synchronous_commit` makes them.
 //! - Appends that wait at the same time are written together. Each keeps an outcome of its own.
 //! - **No committed event is ever skipped**: a reader stays below the frontier, up to which every position is decided. Writers of
 //!   several processes do not wait for one another, unless they write to the same streams or one writes to more than 512 at once,
@@ -47,6 +47,19 @@
 //! of the log (see below), until nobody watches any more. After it appended, a process notifies that channel, every 5 milliseconds
 //! at most. Whoever inserts events by hand may do the same, after the commit: `NOTIFY recount_1234`. Where no notification arrives,
 //! as behind a pooler in transaction mode, readers look every 100 milliseconds.
+//!
+//! # Rights
+//! Who makes the log needs `CREATE` on the database. For others, with the schema's own name:
+//!
+//! ```sql
+//! GRANT USAGE ON SCHEMA recount TO reader, writer;
+//! GRANT SELECT ON ALL TABLES IN SCHEMA recount TO reader, writer;
+//! GRANT SELECT ON ALL SEQUENCES IN SCHEMA recount TO reader, writer;
+//! GRANT INSERT ON ALL TABLES IN SCHEMA recount TO writer;
+//! GRANT USAGE ON ALL SEQUENCES IN SCHEMA recount TO writer;
+//! -- for snapshots and projections
+//! GRANT UPDATE, DELETE ON recount.snapshots, recount.checkpoints TO writer;
+//! ```
 //!
 //! # The order
 //! Advisory locks of the database hold it, with keys whose upper 16 bits are a number that the log chose when it was made, from 1

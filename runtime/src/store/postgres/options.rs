@@ -1,12 +1,13 @@
 //! How a log on a server is opened.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
@@ -67,8 +68,8 @@ impl PostgresOptions {
     /// `application_name`.
     ///
     /// # Errors
-    /// [`ConnectError::UnknownUrl`] when it is not such a URL, [`ConnectError::Option`] when an option has a value that it
-    /// cannot have.
+    /// [`ConnectError::UnknownUrl`] when it is not such a URL, [`ConnectError::Option`] when an option is not known, is there twice,
+    /// or has a value that it cannot have.
     ///
     /// # Examples
     /// ```
@@ -78,6 +79,8 @@ impl PostgresOptions {
     /// assert_eq!(options, PostgresOptions::from_url("postgresql://clerk@localhost/bank")?.schema("orders").connections(4));
     /// assert!(PostgresOptions::from_url("postgres://localhost/bank?connections=none").is_err());
     /// assert!(PostgresOptions::from_url("postgres://localhost/bank?lock_timeout=5").is_err());
+    /// // The database is named.
+    /// assert!(PostgresOptions::from_url("postgres://localhost").is_err());
     /// # Ok::<(), recount::store::ConnectError>(())
     /// ```
     pub fn from_url(url: &str) -> Result<Self, ConnectError> {
@@ -93,16 +96,25 @@ impl PostgresOptions {
             },
             wait: Duration::from_secs(30),
         };
-        let mut others = Vec::new();
+        let refused = |option: &str, reason: String| ConnectError::Option {
+            url: without_password(address),
+            option: match option.split_once('=') {
+                Some((name @ ("password" | "sslpassword"), _)) => name.to_owned(),
+                _ => option.to_owned(),
+            },
+            reason,
+        };
+        let (mut others, mut names) = (Vec::new(), HashSet::new());
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            if !names.insert(name) {
+                return Err(refused(option, format!("write `{name}` once")));
+            }
             let taken = decoded(value).and_then(|value| read.take(name, &value));
-            let is_ours = taken.map_err(|reason| ConnectError::Option {
-                url: without_password(address),
-                option: option.to_owned(),
-                reason: reason.to_owned(),
-            })?;
-            if !is_ours {
+            if !taken.map_err(|reason| refused(option, reason.to_owned()))? {
+                // By itself, so that it is known which one the driver refuses.
+                let alone = format!("postgres://host/database?{option}").parse::<Config>();
+                alone.map_err(|error| refused(option, reason_of(&error)))?;
                 others.push(option);
             }
         }
@@ -114,7 +126,13 @@ impl PostgresOptions {
         };
         let config = format!("{address}?{}", all.join("&")).parse();
         read.config = config.map_err(|_| unknown())?;
-        if read.config.get_hosts().is_empty() {
+        let is_cut = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if read.config.get_hosts().iter().any(is_cut) {
+            let reason = "write `@` in a user's name or password as `%40`".to_owned();
+            return Err(refused("password", reason));
+        }
+        // Without a name the driver would take the user's for the database's.
+        if read.config.get_hosts().is_empty() || read.config.get_dbname().is_none() {
             return Err(unknown());
         }
         Ok(read)
@@ -430,6 +448,8 @@ impl PostgresOptions {
         let manager = Manager::from_connect(config, connector, recycling);
         Pool::builder(manager)
             .max_size(self.connections)
+            // The one that was used last is warm on both sides.
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.wait).filter(|wait| !wait.is_zero()))
             .create_timeout(connecting)
@@ -538,6 +558,18 @@ fn decoded(value: &str) -> Result<String, &'static str> {
         });
     }
     String::from_utf8(bytes).map_err(|_| "what stands for `%…` is not UTF-8")
+}
+
+/// Why the driver does not take an option; it keeps that for its source.
+fn reason_of(error: &tokio_postgres::Error) -> String {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    match source {
+        Some(reason) if reason.starts_with("unknown option") => {
+            "neither the store nor the driver has such an option".to_owned()
+        }
+        Some(reason) => reason,
+        None => error.to_string(),
+    }
 }
 
 /// Why a schema cannot have this name.

@@ -104,23 +104,6 @@ CREATE FUNCTION recount.keep_place(last bigint) RETURNS boolean LANGUAGE sql VOL
        AND set_config('recount_order.place', recount.order_number() || ':' || pg_current_xact_id(), true) IS NOT NULL
 $$;
 
--- Takes this transaction's place in the order, once. Nobody looks between the two steps: else who had seen positions that others
--- drew in between would later find a lock below them, and the end of the log would go back.
-CREATE FUNCTION recount.take_place() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    done boolean;
-BEGIN
-    IF recount.has_place() THEN
-        RETURN;
-    END IF;
-    done := pg_advisory_lock(recount.order_gate()) IS NULL;
-    done := recount.keep_place(coalesce(pg_sequence_last_value('recount.positions'), 0));
-    done := pg_advisory_unlock(recount.order_gate());
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-    done := pg_advisory_unlock(recount.order_gate());
-    RAISE;
-END $$;
-
 -- Each statement must see what was committed before it began, not before its transaction did.
 CREATE FUNCTION recount.check_isolation() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -277,12 +260,27 @@ BEGIN
     RETURN versions || positions;
 END $$;
 
--- The rows of the log are facts. Whoever inserts events takes a place in the order, however they do it.
+-- The rows of the log are facts. Whoever inserts events takes a place in the order first, however they do it; `recount_order.last` then
+-- says which position theirs lie above. Nobody looks between the two steps: else who had seen positions that others drew in between
+-- would later find a lock below them, and the end of the log would go back.
 CREATE FUNCTION recount.guard_order() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint;
+    done boolean;
 BEGIN
-    IF NOT recount.has_place() THEN
-        PERFORM recount.take_place();
+    IF recount.has_place() THEN
+        RETURN NULL;
     END IF;
+    BEGIN
+        done := pg_advisory_lock(recount.order_gate()) IS NULL;
+        last := coalesce(pg_sequence_last_value('recount.positions'), 0);
+        done := recount.keep_place(last);
+        done := pg_advisory_unlock(recount.order_gate());
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+        done := pg_advisory_unlock(recount.order_gate());
+        RAISE;
+    END;
+    done := set_config('recount_order.last', last::text, true) IS NULL;
     RETURN NULL;
 END $$;
 CREATE FUNCTION recount.refuse() RETURNS trigger LANGUAGE plpgsql AS $$

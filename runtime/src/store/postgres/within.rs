@@ -84,6 +84,8 @@ pub enum WithinError {
 /// - A conflict or a known id leaves the transaction as it was. Any other error undoes it, as errors of the server do: roll it
 ///   back.
 /// - Call [`Store::wake`] after the commit: whoever watches the log reads on at once then, and a second later without.
+/// - **Use the store that `work` is given**, under the same name, so that the other is out of reach: an append to the same stream
+///   through the other one waits for your transaction, which waits for it, until `lock_timeout` ends that.
 /// - Snapshots are not taken.
 ///
 /// # Errors
