@@ -14,6 +14,7 @@ use tokio_postgres::Client;
 
 use crate::cluster::{Cluster, Stop};
 use crate::proxy::{Network, Proxy};
+use crate::scene::until;
 use crate::server::Schema;
 use crate::{event, run, seen, stream};
 
@@ -477,6 +478,51 @@ async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
             .contains("connect_timeout"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_session_that_was_cancelled_is_not_used_again() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (store, client, gate) = (
+        schema.open().await,
+        schema.client().await,
+        schema.client().await,
+    );
+    let waits =
+        "SELECT pid FROM pg_locks WHERE NOT granted AND locktype = 'advisory' AND objsubid = 1
+        AND (classid::bigint << 32) | objid::bigint = order_gate()";
+    for what in ["append", "read", "head"] {
+        run(&gate, "SELECT pg_advisory_lock(order_gate())").await;
+        let asking = store.clone();
+        let asked = tokio::spawn(async move {
+            match what {
+                "append" => asking.append_batch(first()).await.is_ok(),
+                "read" => asking.read(Query::all()).collect().await.is_ok(),
+                _ => asking.head().await.is_ok(),
+            }
+        });
+        let pid: i32 = loop {
+            if let Some(row) = client.query_opt(waits, &[]).await.unwrap() {
+                break row.get(0);
+            }
+        };
+        run(&client, &format!("SELECT pg_cancel_backend({pid})")).await;
+        assert!(!asked.await.unwrap(), "{what}");
+        run(&gate, "SELECT pg_advisory_unlock(order_gate())").await;
+        let there = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)";
+        until(what, async || {
+            !client
+                .query_one(there, &[&pid])
+                .await
+                .unwrap()
+                .get::<_, bool>(0)
+        })
+        .await;
+    }
+    store.append_batch(first()).await.unwrap();
+    assert_eq!(seen(&store).await, ["First"]);
 }
 
 #[tokio::test]

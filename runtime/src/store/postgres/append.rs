@@ -32,7 +32,7 @@ pub(super) async fn append(
     connection: &Connection<'_>,
     server: &Server,
 ) -> Vec<Outcome> {
-    let (outcomes, lost) = try_append(batches, connection, server).await;
+    let Tried { outcomes, lost, .. } = try_append(batches, connection, server).await;
     let unsettled = || {
         let cause = lost.clone();
         let cause = cause.unwrap_or(Cause::Other("the server's answers do not fit"));
@@ -44,26 +44,40 @@ pub(super) async fn append(
         .collect()
 }
 
-/// Writes batches and says what each came to, and what the connection was lost by, if it was: then those that were never sent are
-/// not told.
+/// What batches came to on one connection.
+pub(super) struct Tried {
+    /// None for those that were never sent because the connection was lost.
+    pub(super) outcomes: Vec<Option<Outcome>>,
+    /// What the connection was lost by, if it was.
+    pub(super) lost: Option<Cause>,
+    /// Whether the server was told to stop, so that the connection is not to be used again.
+    pub(super) cancelled: bool,
+}
+
+/// Writes batches and says what each came to.
 pub(super) async fn try_append(
     batches: &[&Batch],
     connection: &Connection<'_>,
     server: &Server,
-) -> (Vec<Option<Outcome>>, Option<Cause>) {
+) -> Tried {
     let mut appending = Appending {
         batches,
         connection,
         server,
         outcomes: batches.iter().map(|_| None).collect(),
         lost: None,
+        cancelled: false,
         trusting: true,
         alone: false,
         attempts: 0,
         later: Vec::new(),
     };
     let _ = appending.run().await;
-    (appending.outcomes, appending.lost)
+    Tried {
+        outcomes: appending.outcomes,
+        lost: appending.lost,
+        cancelled: appending.cancelled,
+    }
 }
 
 struct Appending<'a> {
@@ -72,6 +86,7 @@ struct Appending<'a> {
     server: &'a Server,
     outcomes: Vec<Option<Outcome>>,
     lost: Option<Cause>,
+    cancelled: bool,
     /// Whether streams that were seen are not looked for.
     trusting: bool,
     /// Whether each batch is tried by itself.
@@ -165,6 +180,7 @@ impl<'a> Appending<'a> {
 
     /// A call wrote nothing, or it is not known what.
     async fn failed(&mut self, tried: &[usize], trusted: bool, failure: Failure) -> Done {
+        self.cancelled |= failure.cause().is_cancelled();
         if self.connection.is_callers() {
             return self.stop(tried, &failure.within_a_transaction());
         }

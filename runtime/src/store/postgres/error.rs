@@ -99,6 +99,12 @@ impl Cause {
         self.state().is_some_and(|state| state.code() == "55P03")
     }
 
+    /// Whether the server stopped working on it. Its session is not used again then: a statement that is stopped twice within
+    /// microseconds may not come to give back the gate of the order, and everybody would wait for it.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.state().is_some_and(|state| state.code() == "57014")
+    }
+
     /// Whether the connection is gone, so that another one may do better.
     pub(super) fn is_lost(&self) -> bool {
         let error = match self {
@@ -190,15 +196,20 @@ impl Failure {
         }
     }
 
-    /// What the connection was lost by, if it was.
-    pub(super) fn lost(&self) -> Option<&Cause> {
+    /// What the driver or the pool said.
+    pub(super) fn cause(&self) -> &Cause {
         let (Self::Retry(cause)
         | Self::ReadOnly(cause)
         | Self::Full(cause)
         | Self::Unstorable(cause)
         | Self::Unavailable(cause)
         | Self::Unknown(cause)) = self;
-        Some(cause).filter(|cause| cause.is_lost())
+        cause
+    }
+
+    /// What the connection was lost by, if it was.
+    pub(super) fn lost(&self) -> Option<&Cause> {
+        Some(self.cause()).filter(|cause| cause.is_lost())
     }
 
     /// Whether the connection is gone.

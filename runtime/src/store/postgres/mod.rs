@@ -9,8 +9,9 @@
 //!   `synchronous_commit` makes them.
 //! - Appends that wait at the same time are written together. Each keeps an outcome of its own.
 //! - **No committed event is ever skipped**: a reader stays below the frontier, up to which every position is decided. Writers of
-//!   several processes do not wait for one another, unless they write to the same streams, and a transaction that has nothing to do
-//!   with the log delays nobody. One that appends and stays open holds back readers, never writers.
+//!   several processes do not wait for one another, unless they write to the same streams or one writes to more than 512 at once,
+//!   and a transaction that has nothing to do with the log delays nobody. One that appends and stays open holds back readers, and
+//!   writers to its streams only.
 //! - Positions rise in the order of each stream and have gaps: a position that was drawn by a transaction that failed is never used.
 //! - Triggers refuse to update or delete rows of the log, and whoever inserts events by hand takes part in the order all the same.
 //!
@@ -86,6 +87,10 @@
 //! Time limits in the server are then the role's too: `statement_timeout` and `lock_timeout` of the options are not passed on. In
 //! session mode the same holds. A pooler that does not know prepared statements is refused, since it would answer one client with
 //! the statement of another.
+//!
+//! After a failover to a server that has not got the last commits, end the sessions of the pooler's clients too. A process takes
+//! versions, kinds and tenants that it saw for there until its connections are made anew, and it does not notice what happens behind
+//! the pooler.
 //!
 //! # When something fails
 //!
@@ -187,6 +192,10 @@ impl Inner {
                 self.server.forget_idle();
                 question(self.server.lease().await?).await
             }
+            Err(cause) if cause.is_cancelled() => {
+                self.server.forget_idle();
+                Err(cause)
+            }
             answer => answer,
         }
     }
@@ -272,7 +281,12 @@ impl Backend for PostgresBackend {
                         lost = true;
                         inner.server.forget(lease);
                     }
-                    Err(unread) => return Err(unread.of(&inner.server.url)),
+                    Err(unread) => {
+                        if matches!(&unread, Unread::Cause(cause) if cause.is_cancelled()) {
+                            drop(Client::take(lease));
+                        }
+                        return Err(unread.of(&inner.server.url));
+                    }
                 }
             }
         })

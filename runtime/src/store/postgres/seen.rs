@@ -2,7 +2,7 @@
 //!
 //! Events are never taken away, so an append that expects a version which was seen need not have it looked up: if the stream has
 //! moved on, the unique index says so. Only another server behind the same address, as after a failover that lost events, could
-//! have fewer; so everything is forgotten when a connection is made.
+//! have fewer; so everything is forgotten when a connection is made. A pooler hides that; `postgres` says what to do then.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

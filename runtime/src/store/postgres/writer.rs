@@ -7,9 +7,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use deadpool_postgres::Client;
 use tokio::sync::{Notify, oneshot};
 
-use super::append::{Outcome, append, try_append};
+use super::append::{Outcome, Tried, append, try_append};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
 use super::notify::Written;
@@ -193,10 +194,18 @@ impl Writer {
         };
         let written = Written::to_be(&self.server.wakes);
         let connection = Connection::of_pool(&lease);
-        let (mut outcomes, lost) = try_append(batches, &connection, &self.server).await;
+        let Tried {
+            mut outcomes,
+            lost,
+            cancelled,
+        } = try_append(batches, &connection, &self.server).await;
         if let Some(cause) = lost {
             tracing::debug!(url = self.server.url, %cause, "a connection was lost");
             self.server.forget(lease);
+        } else if cancelled {
+            drop(Client::take(lease));
+        } else {
+            drop(lease);
         }
         // What was never sent goes out on another connection.
         let open = batches
