@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use recount::prelude::*;
 use recount::projection::Projector;
@@ -86,6 +87,17 @@ fn child() {
         }));
 }
 
+/// Opens a store whose sessions are ended by others, be it while it is opened.
+async fn connect(url: &str) -> Store {
+    let begun = Instant::now();
+    loop {
+        match Store::connect(url).await {
+            Ok(store) => return store,
+            Err(error) => assert!(begun.elapsed() < Duration::from_secs(10), "{error:?}"),
+        }
+    }
+}
+
 /// `told` returns with the next line on the standard input, or with its end.
 async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) {
     report(Report::Opening);
@@ -116,7 +128,7 @@ async fn work(job: Job, report: Reporter, told: impl FnOnce() + Send + 'static) 
                 milliseconds,
             };
             let ended = match &job.ended {
-                Some(url) => Some(Store::connect(url).await.expect("a store")),
+                Some(url) => Some(connect(url).await),
                 None => None,
             };
             races::take_part(&store, ended.as_ref(), &course, &report, told).await;
