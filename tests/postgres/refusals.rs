@@ -480,6 +480,11 @@ async fn a_server_that_takes_connections_and_says_nothing_is_given_up() {
     );
 }
 
+fn two() -> Batch {
+    let events = [event("First"), event("Second")];
+    Batch::new().append(stream("a"), Expected::NoStream, events)
+}
+
 #[tokio::test]
 async fn a_session_that_was_cancelled_is_not_used_again() {
     let Some(schema) = Schema::new().await else {
@@ -498,16 +503,19 @@ async fn a_session_that_was_cancelled_is_not_used_again() {
         let asking = store.clone();
         let asked = tokio::spawn(async move {
             match what {
-                "append" => asking.append_batch(first()).await.is_ok(),
+                // One event alone passes by the gate.
+                "append" => asking.append_batch(two()).await.is_ok(),
                 "read" => asking.read(Query::all()).collect().await.is_ok(),
                 _ => asking.head().await.is_ok(),
             }
         });
-        let pid: i32 = loop {
-            if let Some(row) = client.query_opt(waits, &[]).await.unwrap() {
-                break row.get(0);
-            }
-        };
+        let mut pid = 0_i32;
+        until("it waits at the gate", async || {
+            let waiting = client.query_opt(waits, &[]).await.unwrap();
+            pid = waiting.map_or(0, |row| row.get(0));
+            pid != 0
+        })
+        .await;
         run(&client, &format!("SELECT pg_cancel_backend({pid})")).await;
         assert!(!asked.await.unwrap(), "{what}");
         run(&gate, "SELECT pg_advisory_unlock(order_gate())").await;
@@ -521,8 +529,8 @@ async fn a_session_that_was_cancelled_is_not_used_again() {
         })
         .await;
     }
-    store.append_batch(first()).await.unwrap();
-    assert_eq!(seen(&store).await, ["First"]);
+    store.append_batch(two()).await.unwrap();
+    assert_eq!(seen(&store).await, ["First", "Second"]);
 }
 
 #[tokio::test]

@@ -163,11 +163,27 @@ impl Control {
         !ended
     }
 
-    /// Waits until a task ended, or somebody who stops at no place waits for a lock.
+    /// Waits until somebody stands at one of these places, and says at which.
+    pub async fn comes_to_one_of(&self, places: [i32; 2]) -> i32 {
+        let mut at = 0;
+        until("it stops", async || {
+            for place in places {
+                if self.standing_at(place).await > 0 {
+                    at = place;
+                }
+            }
+            at > 0
+        })
+        .await;
+        at
+    }
+
+    /// Waits until a task ended, or somebody who stops at no place waits for a lock, or for somebody who takes a place.
     pub async fn ends_or_waits<T>(&self, task: &JoinHandle<T>) {
         let sql = format!(
             "SELECT EXISTS (
-                 SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND application_name = '{}')",
+                 SELECT FROM pg_stat_activity
+                 WHERE application_name = '{}' AND (wait_event_type = 'Lock' OR wait_event = 'PgSleep'))",
             self.name
         );
         until("it ends or waits", async || {
@@ -187,7 +203,9 @@ impl Control {
             in_body |= line.trim_end().ends_with("BEGIN");
             paused.push_str(line);
             paused.push('\n');
-            if in_body && (line.ends_with(';') || place == first) {
+            // Few come to where somebody is waited for.
+            let is_statement = line.ends_with(';') && !line.contains("pg_sleep");
+            if in_body && (is_statement || place == first) {
                 writeln!(paused, "PERFORM {schema}.pause({place});").unwrap();
                 place += 1;
             }
@@ -195,5 +213,32 @@ impl Control {
         assert!(place > first + 1, "{function} has statements: {definition}");
         run(&self.client, &paused).await;
         place - first
+    }
+
+    /// Lets whoever takes a place in the order stop at `place`, knowing which it will be and not holding it yet: also where that is
+    /// not a statement but part of one.
+    pub async fn add_pause_before_places(&self, place: i32) {
+        let sql = format!(
+            "CREATE OR REPLACE FUNCTION order_key(last bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+             BEGIN
+                 IF last BETWEEN 1 AND 1::bigint << 40 THEN
+                     PERFORM {0}.pause({place});
+                 END IF;
+                 RETURN ({0}.order_number() << 48) | last;
+             END $$",
+            self.name
+        );
+        run(&self.client, &sql).await;
+    }
+
+    /// Lets whoever writes an event stop at `place`, before the row is in the table.
+    pub async fn add_pause_of_rows(&self, place: i32) {
+        let sql = format!(
+            "CREATE FUNCTION pause_of_row() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN PERFORM {0}.pause({place}); RETURN NEW; END $$;
+             CREATE TRIGGER rows_pause BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION pause_of_row()",
+            self.name
+        );
+        run(&self.client, &sql).await;
     }
 }

@@ -55,6 +55,16 @@ async fn wherever_a_reader_stands_it_skips_nothing_that_begins_or_ends_meanwhile
     }
 }
 
+/// How events come into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Several of them through a store.
+    Batch,
+    /// One through a store that knows its stream.
+    One,
+    ByHand,
+}
+
 /// The functions that an append may use.
 const WRITING: &str = "SELECT proname::text FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
     WHERE p.pronamespace = current_schema()::regnamespace AND l.lanname = 'plpgsql' AND p.provolatile = 'v'
@@ -71,6 +81,8 @@ async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
     for row in client.query(WRITING, &[]).await.unwrap() {
         places += control.add_pauses(row.get(0), places + 1).await;
     }
+    places += 1;
+    control.add_pause_before_places(places).await;
     let (writer, by_hand) = (schema.open().await, Arc::new(schema.client().await));
     let other = control.free_store(&schema).await;
     let reader = control.free_store(&schema).await;
@@ -82,23 +94,30 @@ async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
     let mut seen = after(&reader, 0).await;
     let mut stops = 0;
     for place in 1..=places {
-        for by_api in [true, false] {
+        for way in [Way::Batch, Way::One, Way::ByHand] {
+            let version = writer.version(&stream("Own")).await.unwrap();
             control.stop_at(place).await;
             let (store, inserter) = (writer.clone(), Arc::clone(&by_hand));
             let stopped = tokio::spawn(async move {
-                if by_api {
-                    let batch = Batch::new()
-                        .append(stream("Own"), Expected::Any, [event("Own"), event("Own")])
-                        .append(stream("Shared"), Expected::Any, [event("Own")]);
-                    store.append_batch(batch).await.unwrap();
-                } else {
-                    run(&inserter, "BEGIN").await;
-                    run(&inserter, BY_HAND).await;
-                    run(&inserter, BY_HAND).await;
-                    run(&inserter, "COMMIT").await;
+                match way {
+                    Way::Batch => {
+                        let batch = Batch::new()
+                            .append(stream("Own"), Expected::Any, [event("Own"), event("Own")])
+                            .append(stream("Shared"), Expected::Any, [event("Own")]);
+                        store.append_batch(batch).await.unwrap();
+                    }
+                    Way::One => append_one(&store, version).await,
+                    Way::ByHand => {
+                        run(&inserter, "BEGIN").await;
+                        run(&inserter, BY_HAND).await;
+                        run(&inserter, BY_HAND).await;
+                        run(&inserter, "COMMIT").await;
+                    }
                 }
             });
-            stops += u32::from(control.comes_to(place, &stopped).await);
+            let has_stopped = control.comes_to(place, &stopped).await;
+            assert!(has_stopped || place < places, "{way:?} takes a place");
+            stops += u32::from(has_stopped);
             // Others append beside it, unless it keeps them from drawing, and then somebody looks.
             let (store, inserter) = (other.clone(), control.free_client(&schema).await);
             let beside = tokio::spawn(async move {
@@ -116,7 +135,7 @@ async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
             seen.extend(reading.await.unwrap());
             seen.extend(after(&reader, seen.last().copied().unwrap_or(0)).await);
             let all = positions(&client, "SELECT position FROM events ORDER BY 1").await;
-            assert_eq!(seen, all, "stopped at {place}");
+            assert_eq!(seen, all, "{way:?} stopped at {place}");
         }
     }
     println!("{stops} stops at {places} places, {} events", seen.len());
@@ -128,8 +147,14 @@ async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
     );
 }
 
+/// Appends in one statement, behind a version that the store has seen.
+async fn append_one(store: &Store, version: Version) {
+    let (own, expected) = (stream("Own"), Expected::Version(version));
+    store.append(&own, expected, [event("Own")]).await.unwrap();
+}
+
 #[tokio::test]
-async fn the_end_of_the_log_never_goes_back_wherever_an_append_by_hand_stands() {
+async fn the_end_of_the_log_never_goes_back_wherever_an_append_stands() {
     let Some((_, client, schema)) = empty().await else {
         return;
     };
@@ -138,36 +163,49 @@ async fn the_end_of_the_log_never_goes_back_wherever_an_append_by_hand_stands() 
     for row in client.query(WRITING, &[]).await.unwrap() {
         places += control.add_pauses(row.get(0), places + 1).await;
     }
-    let store = control.free_store(&schema).await;
+    places += 1;
+    control.add_pause_before_places(places).await;
+    let (writer, store) = (schema.open().await, control.free_store(&schema).await);
+    append(&writer, "Own").await;
     let mut stops = 0;
+    // And with its place, before it ends.
+    let holding = places + 1;
+    control.add_pause_of_rows(holding).await;
     for place in 1..=places {
-        let inserter = schema.client().await;
-        control.stop_at(place).await;
-        let stopped = tokio::spawn(async move {
-            run(&inserter, "BEGIN").await;
-            insert(&inserter).await;
-            inserter
-        });
-        let has_stopped = control.comes_to(place, &stopped).await;
-        stops += u32::from(has_stopped);
-        // Others append, and somebody sees it.
-        let beside = control.free_client(&schema).await;
-        let beside = tokio::spawn(async move { insert(&beside).await });
-        control.ends_or_waits(&beside).await;
-        let looking = tokio::spawn({
-            let store = store.clone();
-            async move { store.head().await.unwrap() }
-        });
-        control.ends_or_waits(&looking).await;
-        control.go_on_from(place).await;
-        let inserter = stopped.await.unwrap();
-        let (before, after) = (looking.await.unwrap(), store.head().await.unwrap());
-        assert!(
-            before <= after,
-            "{before} and then {after}, stopped at {place}"
-        );
-        run(&inserter, "COMMIT").await;
-        beside.await.unwrap();
+        for way in [Way::One, Way::ByHand] {
+            let (inserter, writer) = (schema.client().await, writer.clone());
+            let version = writer.version(&stream("Own")).await.unwrap();
+            control.stop_at(place).await;
+            control.stop_at(holding).await;
+            let stopped = tokio::spawn(async move {
+                match way {
+                    Way::ByHand => drop(insert(&inserter).await),
+                    _ => append_one(&writer, version).await,
+                }
+            });
+            let stands = control.comes_to_one_of([place, holding]).await;
+            stops += u32::from(stands == place);
+            assert!(stands == place || place < places, "{way:?} takes a place");
+            // Others append, and somebody sees it.
+            let beside = control.free_client(&schema).await;
+            let beside = tokio::spawn(async move { insert(&beside).await });
+            control.ends_or_waits(&beside).await;
+            let looking = tokio::spawn({
+                let store = store.clone();
+                async move { store.head().await.unwrap() }
+            });
+            control.ends_or_waits(&looking).await;
+            control.go_on_from(place).await;
+            control.stand_at(holding, 1).await;
+            let (before, after) = (looking.await.unwrap(), store.head().await.unwrap());
+            assert!(
+                before <= after,
+                "{before} and then {after}, {way:?} stopped at {place}"
+            );
+            control.go_on_from(holding).await;
+            stopped.await.unwrap();
+            beside.await.unwrap();
+        }
     }
     assert!(stops >= 4, "{stops} of {places}");
 }

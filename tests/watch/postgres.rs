@@ -128,7 +128,9 @@ async fn overheard(schema: &Schema, channel: &str) -> (Client, UnboundedReceiver
             }
         }
     });
+    run(&spy, &format!("SET search_path = {}", schema.name)).await;
     run(&spy, &format!("LISTEN {channel}")).await;
+    run(&spy, "SELECT pg_advisory_lock_shared(order_listeners())").await;
     (spy, said)
 }
 
@@ -180,6 +182,26 @@ async fn others_are_not_notified_of_each_append_of_many() {
         (1..=most).contains(&notified),
         "{notified} notifications, at most {most} were to come"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_notified_while_nobody_says_that_it_listens() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (store, client) = (schema.open().await, schema.client().await);
+    let channel = channel(&client).await;
+    let (spy, mut said) = overheard(&schema, &channel).await;
+    run(&spy, "SELECT pg_advisory_unlock_shared(order_listeners())").await;
+    for _ in 0..20 {
+        append(&store, "a").await;
+    }
+    // Whoever was to be told would have been by now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(said.try_recv().ok(), None);
+    run(&spy, "SELECT pg_advisory_lock_shared(order_listeners())").await;
+    append(&store, "a").await;
+    soon("the notification", said.recv()).await.unwrap();
 }
 
 #[tokio::test]

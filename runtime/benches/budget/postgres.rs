@@ -24,7 +24,7 @@ use crate::read::new_event;
 
 const WRITERS: u64 = 64;
 const EACH: u64 = 100;
-const LONE: u64 = 400;
+const LONE: u64 = 1_000;
 const BATCHES: u64 = 40;
 const BATCH: u64 = 100;
 const STREAMS: u64 = 200;

@@ -84,7 +84,7 @@ pub struct ByHand {
 }
 
 /// Holds a stream as the store does. Who writes to one without that may meet another one there, and is undone.
-const HOLD: &str = "SELECT pg_advisory_xact_lock_shared(order_gate() - 2),
+const HOLD: &str = "SELECT pg_advisory_xact_lock_shared(order_streams()),
     pg_advisory_xact_lock(stream_key(('x' || left(replace(stream('account', $1)::text, '-', ''), 12))::bit(48)::bigint))";
 
 /// Takes a place in the order, and writes nothing.

@@ -304,13 +304,13 @@ impl<'a> Appending<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<T, Failure> {
         // Prepared apart, since a call that was not sent wrote nothing.
-        let prepared = self.connection.prepare(sql).await;
-        prepared.map_err(Failure::before)?;
+        let statement = self.connection.prepare(sql).await;
+        let statement = statement.map_err(Failure::before)?;
         // What is not sent is not written.
         if self.connection.is_closed() {
             return Err(Failure::Unavailable(Cause::Lost));
         }
-        let row = self.connection.query_one(sql, params).await;
+        let row = self.connection.client().query_one(&statement, params).await;
         // From here on it is committed.
         row.map_err(Failure::after)?
             .try_get(0)

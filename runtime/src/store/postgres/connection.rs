@@ -3,59 +3,57 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use deadpool_postgres::StatementCache;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, RowStream, Statement};
 
 /// What all that asks the server is written against.
-pub(super) struct Connection<'a> {
-    client: &'a Client,
-    prepared: Prepared<'a>,
-}
-
-enum Prepared<'a> {
-    /// By the pool, as long as it keeps the connection.
-    Pool(&'a StatementCache),
-    /// On a connection that is not ours, as long as this is used.
-    Here(Mutex<HashMap<Box<str>, Statement>>),
+pub(super) enum Connection<'a> {
+    /// The pool's, which keeps what is prepared as long as the connection lasts. It goes back when this is dropped.
+    Pool(deadpool_postgres::Client),
+    /// The caller's; what is prepared lasts as long as this.
+    Caller(&'a Client, Mutex<HashMap<Box<str>, Statement>>),
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn of_pool(object: &'a deadpool_postgres::Client) -> Self {
-        Self {
-            client: object,
-            prepared: Prepared::Pool(&object.statement_cache),
+    pub(super) fn of_caller(client: &'a Client) -> Self {
+        Self::Caller(client, Mutex::default())
+    }
+
+    /// Does not go back to the pool.
+    pub(super) fn discard(self) {
+        if let Self::Pool(object) = self {
+            drop(deadpool_postgres::Client::take(object));
         }
     }
 
-    pub(super) fn of_caller(client: &'a Client) -> Self {
-        Self {
-            client,
-            prepared: Prepared::Here(Mutex::default()),
+    pub(super) fn client(&self) -> &Client {
+        match self {
+            Self::Pool(object) => object,
+            Self::Caller(client, _) => client,
         }
     }
 
     /// Whether what happens here is decided by a transaction of the caller's.
     pub(super) fn is_callers(&self) -> bool {
-        matches!(self.prepared, Prepared::Here(_))
+        matches!(self, Self::Caller(..))
     }
 
     /// Whether it is known to be at its end.
     pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client().is_closed()
     }
 
     pub(super) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
-        let here = match &self.prepared {
-            Prepared::Pool(cache) => return cache.prepare(self.client, sql).await,
-            Prepared::Here(here) => here,
+        let (client, here) = match self {
+            Self::Pool(object) => return object.prepare_cached(sql).await,
+            Self::Caller(client, here) => (client, here),
         };
         let known = || here.lock().unwrap_or_else(PoisonError::into_inner);
         let prepared = known().get(sql).cloned();
         if let Some(statement) = prepared {
             return Ok(statement);
         }
-        let statement = self.client.prepare(sql).await?;
+        let statement = client.prepare(sql).await?;
         known().insert(sql.into(), statement.clone());
         Ok(statement)
     }
@@ -66,7 +64,7 @@ impl<'a> Connection<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
         let statement = self.prepare(sql).await?;
-        self.client.query(&statement, params).await
+        self.client().query(&statement, params).await
     }
 
     pub(super) async fn query_one(
@@ -75,7 +73,7 @@ impl<'a> Connection<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
         let statement = self.prepare(sql).await?;
-        self.client.query_one(&statement, params).await
+        self.client().query_one(&statement, params).await
     }
 
     pub(super) async fn query_opt(
@@ -84,7 +82,7 @@ impl<'a> Connection<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
         let statement = self.prepare(sql).await?;
-        self.client.query_opt(&statement, params).await
+        self.client().query_opt(&statement, params).await
     }
 
     pub(super) async fn execute(
@@ -93,7 +91,7 @@ impl<'a> Connection<'a> {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
         let statement = self.prepare(sql).await?;
-        self.client.execute(&statement, params).await
+        self.client().execute(&statement, params).await
     }
 
     /// Rows as they come.
@@ -103,6 +101,6 @@ impl<'a> Connection<'a> {
         params: impl ExactSizeIterator<Item = &'p (dyn ToSql + Sync)>,
     ) -> Result<RowStream, Error> {
         let statement = self.prepare(sql).await?;
-        self.client.query_raw(&statement, params).await
+        self.client().query_raw(&statement, params).await
     }
 }

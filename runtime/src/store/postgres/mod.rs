@@ -45,8 +45,9 @@
 //! # Waking readers
 //! [`Store::watch`](crate::Store::watch) opens a connection besides the pool's, which listens on the channel `recount_` and the number
 //! of the log (see below), until nobody watches any more. After it appended, a process notifies that channel, every 5 milliseconds
-//! at most. Whoever inserts events by hand may do the same, after the commit: `NOTIFY recount_1234`. Where no notification arrives,
-//! as behind a pooler in transaction mode, readers look every 100 milliseconds.
+//! at most, if a connection of any process holds the lock that says so: `pg_advisory_lock_shared(recount.order_listeners())`.
+//! Whoever inserts events by hand may notify too, after the commit: `NOTIFY recount_1234`. Where no notification arrives, as behind a
+//! pooler in transaction mode, readers look every 100 milliseconds.
 //!
 //! # Rights
 //! Who makes the log needs `CREATE` on the database. For others, with the schema's own name:
@@ -129,8 +130,6 @@ mod writer;
 
 use std::sync::Arc;
 
-use deadpool_postgres::Client;
-
 use self::connection::Connection;
 use self::error::{Cause, Failure, unreadable, unusable};
 pub use self::options::PostgresOptions;
@@ -182,7 +181,7 @@ impl PostgresBackend {
 
 impl Inner {
     /// Asks something that changes nothing; once more when the connection was lost, since another one may do.
-    async fn ask<T, A>(&self, question: impl Fn(Client) -> A) -> Result<T, Cause>
+    async fn ask<T, A>(&self, question: impl Fn(Connection<'static>) -> A) -> Result<T, Cause>
     where
         A: Future<Output = Result<T, Cause>>,
     {
@@ -198,6 +197,12 @@ impl Inner {
             }
             answer => answer,
         }
+    }
+
+    /// A connection to change something on, which is tried once.
+    async fn lease(&self) -> Result<Connection<'static>, StoreError> {
+        let lease = self.server.lease().await;
+        lease.map_err(|cause| self.unusable(cause))
     }
 
     fn unreadable(&self, cause: Cause) -> ReadError {
@@ -222,13 +227,9 @@ impl Inner {
         if appended.position > Position::START {
             return Ok(appended);
         }
-        let lease = self
-            .server
-            .lease()
-            .await
-            .map_err(|cause| self.before(cause))?;
-        self.at_head(appended, tenant.as_ref(), &Connection::of_pool(&lease))
-            .await
+        let connection = self.server.lease().await;
+        let connection = connection.map_err(|cause| self.before(cause))?;
+        self.at_head(appended, tenant.as_ref(), &connection).await
     }
 
     /// An append without events is told where the log ends; nothing of those that the tenant cannot see.
@@ -267,23 +268,22 @@ impl Backend for PostgresBackend {
         query: &'a Query,
         page: &'a mut Page,
     ) -> BoxFuture<'a, Result<(), ReadError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
             let mut lost = false;
             loop {
-                let lease = inner.server.lease().await;
-                let lease = lease.map_err(|cause| inner.unreadable(cause))?;
-                let connection = Connection::of_pool(&lease);
+                let connection = inner.server.lease().await;
+                let connection = connection.map_err(|cause| inner.unreadable(cause))?;
                 match inner.readers.page(query, page, &connection).await {
                     Ok(()) => return Ok(()),
                     // Another connection may do.
                     Err(Unread::Cause(cause)) if cause.is_lost() && !lost => {
                         lost = true;
-                        inner.server.forget(lease);
+                        inner.server.forget(connection);
                     }
                     Err(unread) => {
                         if matches!(&unread, Unread::Cause(cause) if cause.is_cancelled()) {
-                            drop(Client::take(lease));
+                            connection.discard();
                         }
                         return Err(unread.of(&inner.server.url));
                     }
@@ -293,14 +293,13 @@ impl Backend for PostgresBackend {
     }
 
     fn version<'a>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Version, ReadError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let ask = |lease: Client| async move {
-                let connection = Connection::of_pool(&lease);
-                inner.server.version(&connection, stream).await
-            };
-            let version = inner.ask(ask).await;
-            version.map_err(|cause| inner.unreadable(cause))
+            let ask = async |on| inner.server.version(&on, stream).await;
+            inner
+                .ask(ask)
+                .await
+                .map_err(|cause| inner.unreadable(cause))
         })
     }
 
@@ -308,14 +307,13 @@ impl Backend for PostgresBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Position, ReadError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let ask = |lease: Client| async move {
-                let connection = Connection::of_pool(&lease);
-                inner.server.head(&connection, tenant).await
-            };
-            let head = inner.ask(ask).await;
-            head.map_err(|cause| inner.unreadable(cause))
+            let ask = async |on| inner.server.head(&on, tenant).await;
+            inner
+                .ask(ask)
+                .await
+                .map_err(|cause| inner.unreadable(cause))
         })
     }
 
@@ -323,14 +321,10 @@ impl Backend for PostgresBackend {
         &'a self,
         tenant: Option<&'a TenantId>,
     ) -> BoxFuture<'a, Result<Stats, StoreError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let ask = |lease: Client| async move {
-                let connection = Connection::of_pool(&lease);
-                inner.server.stats(&connection, tenant).await
-            };
-            let stats = inner.ask(ask).await;
-            stats.map_err(|cause| inner.unusable(cause))
+            let ask = async |on| inner.server.stats(&on, tenant).await;
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
         })
     }
 
@@ -339,17 +333,10 @@ impl Backend for PostgresBackend {
         stream: &'a StreamId,
         fingerprint: u64,
     ) -> BoxFuture<'a, Result<Option<StoredSnapshot>, StoreError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let ask = |lease: Client| async move {
-                let connection = Connection::of_pool(&lease);
-                inner
-                    .server
-                    .snapshot(&connection, stream, fingerprint)
-                    .await
-            };
-            let snapshot = inner.ask(ask).await;
-            snapshot.map_err(|cause| inner.unusable(cause))
+            let ask = async |on| inner.server.snapshot(&on, stream, fingerprint).await;
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
         })
     }
 
@@ -358,18 +345,10 @@ impl Backend for PostgresBackend {
         stream: &'a StreamId,
         snapshot: StoredSnapshot,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            let saved = inner
-                .server
-                .save_snapshot(&connection, stream, snapshot)
-                .await;
+            let on = inner.lease().await?;
+            let saved = inner.server.save_snapshot(&on, stream, snapshot).await;
             saved.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -379,18 +358,10 @@ impl Backend for PostgresBackend {
         tenant: Option<&'a TenantId>,
         category: Option<&'a str>,
     ) -> BoxFuture<'a, Result<u64, StoreError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            let deleted = inner
-                .server
-                .delete_snapshots(&connection, tenant, category)
-                .await;
+            let on = inner.lease().await?;
+            let deleted = inner.server.delete_snapshots(&on, tenant, category).await;
             deleted.map_err(|cause| inner.unusable(cause))
         })
     }
@@ -400,17 +371,10 @@ impl Backend for PostgresBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
-        let inner = &self.0;
+        let inner = &*self.0;
         Box::pin(async move {
-            let ask = |lease: Client| async move {
-                let connection = Connection::of_pool(&lease);
-                inner
-                    .server
-                    .checkpoint(&connection, tenant, projection)
-                    .await
-            };
-            let checkpoint = inner.ask(ask).await;
-            checkpoint.map_err(|cause| inner.unusable(cause))
+            let ask = async |on| inner.server.checkpoint(&on, tenant, projection).await;
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
         })
     }
 
@@ -420,17 +384,11 @@ impl Backend for PostgresBackend {
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        let inner = &self.0;
+        let Inner { server, .. } = &*self.0;
         Box::pin(async move {
-            let lease = inner
-                .server
-                .lease()
-                .await
-                .map_err(|cause| inner.unusable(cause))?;
-            let connection = Connection::of_pool(&lease);
-            inner
-                .server
-                .save_checkpoint(&connection, tenant, projection, checkpoint)
+            let on = self.0.lease().await?;
+            server
+                .save_checkpoint(&on, tenant, projection, checkpoint)
                 .await
         })
     }

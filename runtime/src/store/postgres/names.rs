@@ -96,9 +96,7 @@ impl Names {
     ) -> Result<(), Cause> {
         if connection.is_callers() {
             let lease = server.lease().await?;
-            return Ok(self
-                .get(batches, &Connection::of_pool(&lease), &server.sql)
-                .await?);
+            return Ok(self.get(batches, &lease, &server.sql).await?);
         }
         Ok(self.get(batches, connection, &server.sql).await?)
     }

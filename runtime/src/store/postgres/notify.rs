@@ -1,7 +1,8 @@
 //! Waking whoever watches the log, in this process and in others.
 //!
 //! A commit does not notify: that would make all commits of the database wait for one another. A task does it just after, in a
-//! transaction of its own that does not wait for the disk, for all commits of the last milliseconds at once.
+//! transaction of its own that does not wait for the disk, for all commits of the last milliseconds at once; and only while somebody
+//! listens, who holds a lock to say so.
 //!
 //! While somebody watches, a connection of its own listens. Notifications can be lost: a connection breaks, a pooler in between
 //! passes none on, a process dies between its commit and its notification, somebody inserts events by hand. And who reads after
@@ -36,6 +37,9 @@ use crate::store::watch::Beyond;
 /// The shortest time between two notifications of a process.
 const GAP: Duration = Duration::from_millis(5);
 
+/// The shortest time from finding nobody who listens to looking again.
+const UNWANTED: Duration = Duration::from_millis(50);
+
 /// The first pause after which who waits is woken without a signal; each further one is twice as long.
 const SOON: Duration = Duration::from_millis(25);
 
@@ -65,9 +69,10 @@ pub(super) struct Others {
     url: String,
     way: Way,
     pool: Pool,
-    /// Finds out the name of the channel. It holds the log's number, which no other log of the database has.
-    channel: String,
-    /// Notifies the others.
+    /// Finds out the name of the channel, which holds the log's number, that no other log of the database has; and says until the
+    /// end of the session that somebody listens.
+    listen: String,
+    /// Notifies the others, if anybody listens.
     notify: String,
     /// What notifications of this store say, which has been woken by then.
     me: String,
@@ -132,16 +137,17 @@ impl fmt::Debug for Others {
 impl Others {
     pub(super) fn new(url: String, way: Way, pool: Pool, schema: &str) -> Self {
         let me = Uuid::now_v7().simple().to_string();
-        let channel = within(schema, "SELECT 'recount_' || recount.order_number()");
+        let listen = "SELECT 'recount_' || recount.order_number(), pg_advisory_lock_shared(recount.order_listeners())";
         let notify = format!(
-            "SELECT set_config('synchronous_commit', 'off', true), pg_notify(({channel}), '{me}')"
+            "SELECT set_config('synchronous_commit', 'off', true), pg_notify('recount_' || recount.order_number(), '{me}')
+            WHERE NOT pg_try_advisory_xact_lock(recount.order_listeners())"
         );
         Self {
             url,
             way,
             pool,
-            channel,
-            notify,
+            listen: within(schema, listen),
+            notify: within(schema, &notify),
             me,
             telling: Mutex::default(),
             listening: AtomicBool::new(false),
@@ -167,9 +173,13 @@ impl Others {
         let _ = timeout(CLOSING, self.listeners.idle()).await;
     }
 
-    async fn notify(&self) -> Result<(), Cause> {
+    /// Notifies the others; false when nobody listens.
+    async fn notify(&self) -> Result<bool, Cause> {
         let connection = self.pool.get().await?;
-        Ok(connection.batch_execute(&self.notify).await?)
+        let told = connection.simple_query(&self.notify).await?;
+        Ok(told
+            .iter()
+            .any(|message| matches!(message, SimpleQueryMessage::Row(_))))
     }
 
     /// Listens, on one connection after the other; never ends.
@@ -215,7 +225,7 @@ impl Others {
         let mut messages = pin!(stream::poll_fn(|context| connection.poll_message(context)));
         let ask = async {
             // Without a prepared statement, which not every pooler knows.
-            for message in client.simple_query(&self.channel).await? {
+            for message in client.simple_query(&self.listen).await? {
                 if let SimpleQueryMessage::Row(row) = message
                     && let Some(channel) = row.get(0)
                 {
@@ -353,10 +363,11 @@ struct Teller {
 impl Teller {
     async fn run(mut self) {
         loop {
-            if let Err(cause) = self.others.notify().await {
+            let told = self.others.notify().await;
+            if let Err(cause) = &told {
                 tracing::debug!(url = self.others.url, %cause, "others find out later that something was appended");
             }
-            sleep(GAP).await;
+            sleep(if told.unwrap_or(true) { GAP } else { UNWANTED }).await;
             let mut telling = self.others.telling();
             if *telling == Telling::UnderWay {
                 *telling = Telling::Done;

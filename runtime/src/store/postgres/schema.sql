@@ -68,15 +68,23 @@ CREATE TABLE recount.checkpoints (
 
 -- The order of the log. Who appends holds a shared advisory lock, until the transaction ends, whose key carries the last position
 -- that was drawn before its own; a reader stays at or below the smallest such key. The upper 16 bits of a key are the log's number,
--- which no other log of this database has, the lower 48 the position. The key with the highest position is the gate: who draws
--- positions holds it alone, for as long as that takes and no longer, and who looks how far they are drawn shares it. So nobody
--- ever sees the positions of one append half drawn, and an append is seen whole.
+-- which no other log of this database has, the lower 48 the position.
+--
+-- The highest positions stand for something else. The highest is the gate: who draws several positions holds it alone, for as long
+-- as that takes and no longer, and who looks how far they are drawn shares it. So nobody ever sees the positions of one append half
+-- drawn, and an append is seen whole. The next keep numbers of kinds in their order, streams from an append that writes to too many
+-- to hold each (`order_streams`), and say that somebody listens (`order_listeners`) and that somebody is about to take a place
+-- (`order_entry`).
 
 CREATE FUNCTION recount.order_number() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT :order::bigint';
 CREATE FUNCTION recount.order_key(last bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
     'SELECT (recount.order_number() << 48) | last';
 CREATE FUNCTION recount.order_gate() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
     'SELECT recount.order_key((1::bigint << 48) - 1)';
+CREATE FUNCTION recount.order_kinds() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT recount.order_gate() - 1';
+CREATE FUNCTION recount.order_streams() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT recount.order_gate() - 2';
+CREATE FUNCTION recount.order_listeners() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT recount.order_gate() - 3';
+CREATE FUNCTION recount.order_entry() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT recount.order_gate() - 4';
 CREATE FUNCTION recount.stream_key(lock bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
     'SELECT recount.order_key(lock) - 9223372036854775807 - 1';
 
@@ -116,18 +124,34 @@ END $$;
 -- The frontier: every event at or below it is committed or never will be, and who looks in a later statement sees it. Nothing is
 -- looked up when nothing was drawn after the position that is known. The sequence is read first, then the locks, then the newest
 -- kind, so that all kinds of events up to the frontier are known.
+--
+-- Who has entered and has no place yet may be about to take one that lies below this frontier. Nothing would be lost, but the end of
+-- the log would go back; so it is waited for, which is a matter of microseconds.
 CREATE FUNCTION recount.frontier(known bigint, OUT frontier bigint, OUT newest_kind int) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    held bigint;
+    held     bigint;
+    entering boolean := true;
 BEGIN
     PERFORM recount.check_isolation();
     frontier := recount.last_drawn();
     IF frontier > known THEN
-        SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) INTO held FROM pg_locks
-        WHERE locktype = 'advisory' AND objsubid = 1 AND mode = 'ShareLock' AND granted
-          AND classid::bigint >> 16 = recount.order_number()
-          AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
-        frontier := least(frontier, held);
+        WHILE entering LOOP
+            SELECT min(w.place), coalesce(bool_or(w.entered AND w.place IS NULL), false) INTO held, entering
+            FROM (
+                SELECT min(l.key) FILTER (WHERE l.key < recount.order_entry()) AS place, bool_or(l.key = recount.order_entry()) AS entered
+                FROM (
+                    SELECT virtualtransaction, (classid::bigint << 32) | objid::bigint AS key FROM pg_locks
+                    WHERE locktype = 'advisory' AND objsubid = 1 AND mode = 'ShareLock' AND granted
+                      AND classid::bigint >> 16 = recount.order_number()
+                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                ) AS l
+                GROUP BY l.virtualtransaction
+            ) AS w;
+            IF entering THEN
+                PERFORM pg_sleep(0.0005);
+            END IF;
+        END LOOP;
+        frontier := least(frontier, held - recount.order_key(0));
     END IF;
     SELECT coalesce(max(kind), 0) INTO newest_kind FROM recount.kinds;
 END $$;
@@ -150,7 +174,7 @@ END $$;
 CREATE FUNCTION recount.use_kinds(tenants int[], categories text[], names text[], schema_versions bigint[]) RETURNS int[]
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(recount.order_gate() - 1);
+    PERFORM pg_advisory_xact_lock(recount.order_kinds());
     INSERT INTO recount.kinds (tenant, category, name, schema_version)
     SELECT DISTINCT w.tenant, w.category, w.name, w.schema_version
     FROM unnest(tenants, categories, names, schema_versions) AS w (tenant, category, name, schema_version)
@@ -208,9 +232,9 @@ BEGIN
     -- Who writes to a stream, or relies on its version, holds it until the end. More streams than may fit into the server's table
     -- of locks are held by keeping everybody else out.
     IF cardinality(streams) > 512 THEN
-        done := pg_advisory_xact_lock(recount.order_gate() - 2) IS NULL;
+        done := pg_advisory_xact_lock(recount.order_streams()) IS NULL;
     ELSE
-        done := pg_advisory_xact_lock_shared(recount.order_gate() - 2) IS NULL;
+        done := pg_advisory_xact_lock_shared(recount.order_streams()) IS NULL;
         FOREACH lock IN ARRAY locks LOOP
             done := pg_advisory_xact_lock(recount.stream_key(lock)) IS NULL;
         END LOOP;
@@ -231,12 +255,13 @@ BEGIN
     END IF;
 
     -- The place is taken before the first position is drawn.
+    IF NOT recount.has_place() THEN
+        done := pg_advisory_xact_lock_shared(recount.order_entry()) IS NULL;
+        last := coalesce(pg_sequence_last_value('recount.positions'), 0);
+        done := recount.keep_place(last);
+    END IF;
     BEGIN
         done := pg_advisory_lock(recount.order_gate()) IS NULL;
-        IF NOT recount.has_place() THEN
-            last := coalesce(pg_sequence_last_value('recount.positions'), 0);
-            done := recount.keep_place(last);
-        END IF;
         IF count = 1 THEN
             positions := ARRAY[nextval('recount.positions')];
         ELSE
@@ -260,34 +285,26 @@ BEGIN
     RETURN versions || positions;
 END $$;
 
--- The rows of the log are facts. Whoever inserts events takes a place in the order first, however they do it; `recount_order.last` then
--- says which position theirs lie above. Nobody looks between the two steps: else who had seen positions that others drew in between
--- would later find a lock below them, and the end of the log would go back.
+-- The rows of the log are facts. Whoever inserts events takes a place in the order first, however they do it; a session of a store,
+-- which does so itself, is marked.
 CREATE FUNCTION recount.guard_order() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     last bigint;
     done boolean;
 BEGIN
-    IF recount.has_place() THEN
-        RETURN NULL;
-    END IF;
-    BEGIN
-        done := pg_advisory_lock(recount.order_gate()) IS NULL;
+    IF NOT recount.has_place() THEN
+        done := pg_advisory_xact_lock_shared(recount.order_entry()) IS NULL;
         last := coalesce(pg_sequence_last_value('recount.positions'), 0);
         done := recount.keep_place(last);
-        done := pg_advisory_unlock(recount.order_gate());
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        done := pg_advisory_unlock(recount.order_gate());
-        RAISE;
-    END;
-    done := set_config('recount_order.last', last::text, true) IS NULL;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE FUNCTION recount.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE '% belong to the log, in which nothing is updated or deleted', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE TRIGGER events_take_a_place BEFORE INSERT ON recount.events FOR EACH STATEMENT EXECUTE FUNCTION recount.guard_order();
+CREATE TRIGGER events_take_a_place BEFORE INSERT ON recount.events FOR EACH STATEMENT
+    WHEN (current_setting('recount_order.session', true) IS DISTINCT FROM 'told') EXECUTE FUNCTION recount.guard_order();
 CREATE TRIGGER events_are_facts BEFORE UPDATE OR DELETE OR TRUNCATE ON recount.events
     FOR EACH STATEMENT EXECUTE FUNCTION recount.refuse();
 CREATE TRIGGER kinds_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON recount.kinds

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::Pool;
 
+use super::connection::Connection;
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
@@ -34,13 +35,13 @@ impl fmt::Debug for Server {
 
 impl Server {
     /// A connection, when one is free.
-    pub(super) async fn lease(&self) -> Result<Client, Cause> {
-        Ok(self.pool.get().await?)
+    pub(super) async fn lease(&self) -> Result<Connection<'static>, Cause> {
+        Ok(Connection::Pool(self.pool.get().await?))
     }
 
     /// Lets go of a connection that was lost, and of those that wait: what broke one broke others, and it may not have noticed yet.
-    pub(super) fn forget(&self, lost: Client) {
-        drop(Client::take(lost));
+    pub(super) fn forget(&self, lost: Connection<'_>) {
+        lost.discard();
         self.forget_idle();
     }
 

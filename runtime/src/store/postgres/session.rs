@@ -36,7 +36,7 @@ pub(super) struct Limits {
 
 /// The settings as the parameter `options` has them, and a mark by which a session knows that it was told them.
 pub(super) fn options(limits: Limits, own: Option<&str>) -> String {
-    let mut options = "-c recount.session=told".to_owned();
+    let mut options = "-c recount_order.session=told".to_owned();
     for (name, value) in SETTINGS {
         // Writing to a string cannot fail.
         let _ = write!(options, " -c {name}={}", value.replace(' ', "\\ "));
@@ -129,7 +129,7 @@ pub(super) const SILENT: &str = "silent";
 /// pooler none is: then another one may answer each statement, so they must all have been told, and the pooler must know the
 /// prepared statements.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
-    let sql = "SELECT current_setting('recount.session', true), pg_is_in_recovery()";
+    let sql = "SELECT current_setting('recount_order.session', true), pg_is_in_recovery()";
     let answer = client.simple_query(sql).await.map_err(HookError::Backend)?;
     let has = |column: usize, value: &str| {
         let is_value = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(column) == Some(value));

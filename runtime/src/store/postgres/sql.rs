@@ -32,16 +32,20 @@ macro_rules! statements {
 
 statements! {
     append: "SELECT recount.append($1, $2, $3, $4, $5)",
-    /// One event behind a version that was seen: the most frequent append, without the cost of a function. The trigger takes the
-    /// place. A position that is not above it, as of a sequence that is cached, is not written.
+    /// One event behind a version that was seen: the most frequent append, without the cost of a function. It holds its stream, then
+    /// enters, takes its place, and draws, as `append` does; one position is not drawn in halves, so it passes by the gate. A
+    /// position that is not above the place, as of a sequence that is cached, is not written.
     append_one: "INSERT INTO recount.events
             (position, stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, metadata, payload)
-        SELECT CASE WHEN position > current_setting('recount_order.last')::bigint THEN position END,
-               $1, $2, $3, $4, $5, 0, $6, $6, $7, $8, $9
+        SELECT CASE WHEN position > last THEN position END, $1, $2, $3, $4, $5, 0, $6, $6, $7, $8, $9
         FROM (
-            SELECT pg_advisory_xact_lock_shared(recount.order_gate() - 2), pg_advisory_xact_lock(recount.stream_key($10)),
-                   nextval('recount.positions') AS position
-        ) AS held
+            SELECT last, pg_advisory_xact_lock_shared(recount.order_key(last)), nextval('recount.positions') AS position
+            FROM (
+                SELECT pg_advisory_xact_lock_shared(recount.order_streams()), pg_advisory_xact_lock(recount.stream_key($10)),
+                       pg_advisory_xact_lock_shared(recount.order_entry()),
+                       coalesce(pg_sequence_last_value('recount.positions'), 0) AS last
+            ) AS entered
+        ) AS placed
         RETURNING position",
     /// Which events of a call have an id that is in the log, and whether it is the same event in the same batch.
     known: "SELECT w.n, e.stream = ($1::uuid[])[w.stream] AND e.kind = w.kind AND e.batch = w.batch AND e.batch_left = w.batch_left

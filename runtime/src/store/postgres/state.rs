@@ -149,8 +149,7 @@ impl Server {
     ) -> Result<i32, Cause> {
         let names = &self.names;
         if connection.is_callers() {
-            let lease = self.lease().await?;
-            let connection = Connection::of_pool(&lease);
+            let connection = self.lease().await?;
             return Ok(names.use_tenant(tenant, &connection, &self.sql).await?);
         }
         Ok(names.use_tenant(tenant, connection, &self.sql).await?)

@@ -175,9 +175,7 @@ async fn check(inner: &Inner, connection: &Connection<'_>) -> Result<(), WithinE
         let of: (Option<String>, String) = (row.try_get(0)?, row.try_get(1)?);
         Ok((of, row.try_get::<_, String>(2)?))
     };
-    let (log, _) = identity(&Connection::of_pool(&lease))
-        .await
-        .map_err(unavailable)?;
+    let (log, _) = identity(&lease).await.map_err(unavailable)?;
     drop(lease);
     let (theirs, level) = identity(connection).await.map_err(unavailable)?;
     if theirs != log {

@@ -7,11 +7,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use deadpool_postgres::Client;
 use tokio::sync::{Notify, oneshot};
 
 use super::append::{Outcome, Tried, append, try_append};
-use super::connection::Connection;
 use super::error::{Cause, Failure};
 use super::notify::Written;
 use super::server::Server;
@@ -188,12 +186,11 @@ impl Writer {
     }
 
     async fn write(&self, batches: &[&Batch]) -> Vec<Outcome> {
-        let lease = match self.server.lease().await {
-            Ok(lease) => lease,
+        let connection = match self.server.lease().await {
+            Ok(connection) => connection,
             Err(cause) => return self.unsent(batches, cause),
         };
         let written = Written::to_be(&self.server.wakes);
-        let connection = Connection::of_pool(&lease);
         let Tried {
             mut outcomes,
             lost,
@@ -201,11 +198,11 @@ impl Writer {
         } = try_append(batches, &connection, &self.server).await;
         if let Some(cause) = lost {
             tracing::debug!(url = self.server.url, %cause, "a connection was lost");
-            self.server.forget(lease);
+            self.server.forget(connection);
         } else if cancelled {
-            drop(Client::take(lease));
+            connection.discard();
         } else {
-            drop(lease);
+            drop(connection);
         }
         // What was never sent goes out on another connection.
         let open = batches
@@ -216,7 +213,7 @@ impl Writer {
         let mut again = Vec::new();
         if !open.is_empty() {
             again = match self.server.lease().await {
-                Ok(lease) => append(&open, &Connection::of_pool(&lease), &self.server).await,
+                Ok(connection) => append(&open, &connection, &self.server).await,
                 Err(cause) => self.unsent(&open, cause),
             };
         }
