@@ -9,5 +9,6 @@ mod repository;
 mod server;
 mod snapshots;
 mod stores;
+mod subscriptions;
 mod tenants;
 mod units_of_work;

@@ -11,6 +11,7 @@ pub mod postgres;
 mod reader;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+mod subscription;
 mod watch;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use backend::{
 pub use connect::ConnectError;
 pub use memory::MemoryBackend;
 pub use reader::Reader;
+pub use subscription::Subscription;
 pub use watch::{Wakes, Watch};
 
 use crate::clock::{Clock, IdSource, Sources};
@@ -257,6 +259,34 @@ impl Store {
             query,
             refused,
         )
+    }
+
+    /// Follows what a query selects: first what is stored, then what is appended.
+    ///
+    /// A query says where to begin, [`after`](Query::after) which position, and which events: of a
+    /// [category](Query::category), of some [names](Query::names), of a [stream](Query::stream). The store looks for those alone.
+    /// It is read forwards, whatever the query says.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use recount::log::{Expected, NewEvent, Query, StreamId};
+    ///
+    /// let store = recount::Store::connect("memory:").await?;
+    /// let mut subscription = store.subscribe(Query::all().names(["Noted"]).limit(1));
+    /// # let writer = store.clone();
+    /// # tokio::spawn(async move {
+    /// #     writer.append(&StreamId::new("note", "1").unwrap(), Expected::Any, [NewEvent::json("Noted", 1, &"hello").unwrap()]).await
+    /// # });
+    /// while let Some(page) = subscription.next_page().await? {
+    ///     for record in page.iter() {
+    ///         println!("{} {}", record.position(), record.name());
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn subscribe(&self, query: Query) -> Subscription {
+        Subscription::new(self.clone(), query)
     }
 
     /// The version of a stream's last event; 0 when it has none.

@@ -67,17 +67,25 @@ impl Reader {
         }
     }
 
-    /// The next page, or `None` at the end. A page is never empty.
+    /// The next page, or `None` at the end. A page is never empty. What [`next`](Self::next) has left of the last one is passed over.
     ///
     /// # Errors
     /// [`ReadError`]; after [`ReadError::Corrupt`] the next call goes on behind the damaged row.
     pub async fn next_page(&mut self) -> Result<Option<&Page>, ReadError> {
+        let is_there = self.turn().await?;
+        // All of it is given.
+        self.index = usize::MAX;
+        Ok(is_there.then_some(&self.page))
+    }
+
+    /// Reads the next page; false at the end.
+    async fn turn(&mut self) -> Result<bool, ReadError> {
         if let Some(error) = self.refused.take() {
             self.done = true;
             return Err(error);
         }
         if self.done || self.query.limit == Some(0) {
-            return Ok(None);
+            return Ok(false);
         }
         // `next` takes nothing from this page until it is read, even when this future is dropped.
         self.page.clear();
@@ -87,7 +95,7 @@ impl Reader {
             self.under_way = Some(Box::pin(self.read(page)));
         }
         let Some(under_way) = &mut self.under_way else {
-            return Ok(None);
+            return Ok(false);
         };
         let (page, outcome) = under_way.await;
         self.under_way = None;
@@ -101,7 +109,7 @@ impl Reader {
         }
         let Some(last) = self.page.get(self.page.len().wrapping_sub(1)) else {
             self.done = true;
-            return Ok(None);
+            return Ok(false);
         };
         let (last, version) = (last.position(), last.version());
         self.index = 0;
@@ -120,7 +128,12 @@ impl Reader {
         if self.pages > 1 {
             self.read_ahead();
         }
-        Ok(Some(&self.page))
+        Ok(true)
+    }
+
+    /// The page that was read last.
+    pub(super) fn page(&self) -> &Page {
+        &self.page
     }
 
     /// The next event as a value of its own, or `None` at the end.
@@ -128,7 +141,7 @@ impl Reader {
     /// # Errors
     /// As [`next_page`](Self::next_page).
     pub async fn next(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
-        if self.index >= self.page.len() && self.next_page().await?.is_none() {
+        if self.index >= self.page.len() && !self.turn().await? {
             self.page.clear();
             return Ok(None);
         }

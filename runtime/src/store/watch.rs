@@ -45,6 +45,11 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Whether the store was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.attention.0.is_closed()
+    }
+
     /// Returns when something may have been appended since this watch was made or since this returned the last time, by this
     /// process or by any other: within milliseconds as a rule.
     ///
