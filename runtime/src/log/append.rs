@@ -245,7 +245,7 @@ impl Batch {
 
     /// The rules that hold on every backend, checked before one is asked; `parse` also reads payloads that others wrote.
     pub(crate) fn validate(&self, parse: bool) -> Result<(), AppendError> {
-        let mut ids = Distinct::default();
+        let (mut ids, has_several) = (Distinct::default(), self.events().nth(1).is_some());
         for (stream, event) in self.events() {
             let refused = |reason: RefusedReason| refused(stream, event, &reason);
             check_name("event name", &event.name, NewEvent::MAX_NAME_BYTES)
@@ -264,7 +264,7 @@ impl Batch {
             if parse && !is_json(&event.payload) {
                 return Err(refused(RefusedReason::NotJson));
             }
-            if !ids.insert(event.id) {
+            if has_several && !ids.insert(event.id) {
                 return Err(refused(RefusedReason::SameIdTwice(event.id)));
             }
         }

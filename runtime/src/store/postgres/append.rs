@@ -253,7 +253,7 @@ impl<'a> Appending<'a> {
 
     /// A call of those that can be written together, and which they are.
     fn fitting(&self, indexes: &[usize]) -> (Call<'a>, Vec<usize>) {
-        let mut call = Call::default();
+        let mut call = Call::of(indexes.len());
         let taken = indexes
             .iter()
             .copied()

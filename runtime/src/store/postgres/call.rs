@@ -100,6 +100,17 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// One that is about to take so many batches.
+    pub(super) fn of(batches: usize) -> Self {
+        Self {
+            batches: Vec::with_capacity(batches),
+            streams: Vec::with_capacity(batches),
+            places: HashMap::with_capacity(batches),
+            ids: HashSet::with_capacity(batches),
+            events: 0,
+        }
+    }
+
     /// Takes a batch, unless it cannot be written together with those that are there.
     pub(super) fn take(&mut self, batch: &'a Batch) -> bool {
         let mut events = batch.events();
@@ -141,18 +152,23 @@ impl<'a> Call<'a> {
 
     /// Whether a batch may get what it expects after those that are there.
     fn may_fit(&self, batch: &Batch) -> bool {
+        let there = |part: &StreamAppend| {
+            let place = self.places.get(&part.stream);
+            let stream = place.and_then(|place| self.streams.get(*place));
+            stream.map_or((Before::Any, 0), |stream| (stream.before, stream.events))
+        };
+        let both = |(before, events): (Before, i64), part: &StreamAppend| {
+            Before::of(part.expected, events).and_then(|wanted| before.and(wanted))
+        };
+        if let [part] = batch.parts() {
+            return both(there(part), part).is_some();
+        }
         let mut more: HashMap<&StreamId, (Before, i64)> = HashMap::new();
         batch.parts().iter().all(|part| {
-            let there = self
-                .places
-                .get(&part.stream)
-                .and_then(|place| self.streams.get(*place));
-            let (before, events) = more
-                .entry(&part.stream)
-                .or_insert_with(|| there.map_or((Before::Any, 0), |s| (s.before, s.events)));
-            let fits = Before::of(part.expected, *events).and_then(|wanted| before.and(wanted));
-            *events += count(part.events.len());
-            fits.inspect(|both| *before = *both).is_some()
+            let stream = more.entry(&part.stream).or_insert_with(|| there(part));
+            let fits = both(*stream, part);
+            stream.1 += count(part.events.len());
+            fits.inspect(|both| stream.0 = *both).is_some()
         })
     }
 
@@ -210,7 +226,7 @@ impl<'a> Call<'a> {
     /// The events as the server takes them; `None` when a number is missing, which [`Names::learn`] gets.
     pub(super) fn events(&self, names: &Names) -> Option<Events<'a>> {
         let (known, mut key) = (names.known(), String::new());
-        let mut ordinals = vec![0; self.streams.len()];
+        let (mut ordinals, mut last) = (vec![0; self.streams.len()], None);
         let mut events = Vec::with_capacity(self.events);
         for batch in &self.batches {
             let first = batch
@@ -228,11 +244,23 @@ impl<'a> Call<'a> {
                     let ordinal = ordinals.get_mut(place)?;
                     *ordinal += 1;
                     left -= 1;
+                    // One kind often follows another of its own.
+                    let named = (
+                        tenant,
+                        part.stream.category(),
+                        &event.name,
+                        event.schema_version,
+                    );
+                    let kind = match last {
+                        Some((same, kind)) if same == named => kind,
+                        _ => known.kind(&mut key, tenant, &part.stream, event)?,
+                    };
+                    last = Some((named, kind));
                     events.push(NewEvent {
                         stream: i32::try_from(place + 1).ok()?,
                         ordinal: *ordinal,
                         recorded_at: event.recorded_at.timestamp_micros(),
-                        kind: known.kind(&mut key, tenant, &part.stream, event)?,
+                        kind,
                         tenant,
                         batch_left: i32::try_from(left).ok()?,
                         id: event.id.0,

@@ -227,9 +227,13 @@ impl Inner {
         if appended.position > Position::START {
             return Ok(appended);
         }
-        let connection = self.server.lease().await;
-        let connection = connection.map_err(|cause| self.before(cause))?;
-        self.at_head(appended, tenant.as_ref(), &connection).await
+        // Apart, since it is seldom, and each append would carry its room.
+        Box::pin(async {
+            let connection = self.server.lease().await;
+            let connection = connection.map_err(|cause| self.before(cause))?;
+            self.at_head(appended, tenant.as_ref(), &connection).await
+        })
+        .await
     }
 
     /// An append without events is told where the log ends; nothing of those that the tenant cannot see.

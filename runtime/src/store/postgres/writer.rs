@@ -127,7 +127,8 @@ impl Writer {
         match alone {
             Some(batch) => {
                 let _caller = Caller(self);
-                let outcome = self.write(&[&batch]).await.pop();
+                // Apart, so that the futures of those who wait in the queue are small.
+                let outcome = Box::pin(self.write(&[&batch])).await.pop();
                 outcome.unwrap_or_else(|| gone("nothing was answered"))
             }
             None => outcome
