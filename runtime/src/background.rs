@@ -1,8 +1,9 @@
-//! Work that goes on after a call has returned, and waiting for its end.
+//! Work that goes on after a call has returned, waiting for its end, and waiting a while.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -53,5 +54,19 @@ impl Background {
             }
             idle.await;
         }
+    }
+}
+
+/// Waits on any executor: a runtime may have been built without a timer, and what fails and is tried again is rare enough for a thread
+/// each.
+pub(crate) async fn sleep(pause: Duration) {
+    let (done, waiting) = tokio::sync::oneshot::channel();
+    let sleeper = std::thread::Builder::new().spawn(move || {
+        std::thread::sleep(pause);
+        // Nobody waits any more when the command was dropped.
+        let _ = done.send(());
+    });
+    if sleeper.is_ok() {
+        let _ = waiting.await;
     }
 }

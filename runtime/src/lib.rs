@@ -44,7 +44,8 @@
 //! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`Id`](macro@Id) |
 //! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
 //! | changing the shape of stored events | [`guide::evolving_events`] |
-//! | read models | [`Projector`](projection::Projector) |
+//! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
+//! | following the log | [`Store::subscribe`] |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
 //! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
@@ -67,6 +68,7 @@ pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod repository;
+pub mod runner;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

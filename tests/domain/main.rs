@@ -5,6 +5,7 @@ mod errors;
 mod faults;
 mod projections;
 mod repository;
+mod runner;
 #[path = "../support/postgres.rs"]
 mod server;
 mod snapshots;

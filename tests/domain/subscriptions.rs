@@ -233,7 +233,7 @@ every_store! {
         let stored: Vec<_> = stored.into_iter().map(|event| (event.position, event.stream, event.version)).collect();
         assert_eq!(stored.len(), 100_000);
         for reader in readers {
-            let seen = tokio::time::timeout(Duration::from_secs(60), reader).await.expect("it sees them all").unwrap();
+            let seen = tokio::time::timeout(Duration::from_mins(1), reader).await.expect("it sees them all").unwrap();
             assert!(seen == stored, "what was followed is what is stored");
         }
     }

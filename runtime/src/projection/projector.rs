@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +10,7 @@ use super::Projection;
 use crate::Store;
 use crate::event::DecodeError;
 use crate::log::{Position, Query, ReadError};
-use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoreError};
+use crate::store::{Checkpoint, CheckpointError, ProjectionKey, Reader, StoreError};
 
 /// A projection and how far it got: reads the events that it handles, page by page, and folds them.
 ///
@@ -51,6 +52,17 @@ pub struct Projector<P> {
     home: Home<P>,
     /// The state may be ahead of the position: a page was handled and not yet saved when something ended the call.
     ahead: bool,
+    /// Reads on from the position, up to the other one.
+    reading: Option<(Reader, Position)>,
+}
+
+/// What was done by [`Projector::step`].
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Done {
+    /// How many events were handled.
+    pub(crate) events: u64,
+    /// When the last of them was recorded.
+    pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 
 /// Where the state lives.
@@ -183,6 +195,7 @@ impl<P: Projection> Projector<P> {
             revision: 0,
             home,
             ahead: false,
+            reading: None,
         }
     }
 
@@ -206,31 +219,29 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// As [`catch_up`](Self::catch_up).
     pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
+        // Taken once: an event that is appended after this waits for the next call, so that this one comes to an end.
+        let end = self.end_of_log().await?.min(position);
+        let mut done = Done::default();
+        while self.step(end, &mut done).await? {}
+        Ok(Progress {
+            events: done.events,
+            position: self.position,
+        })
+    }
+
+    /// The position of the last event that there is now.
+    pub(crate) async fn end_of_log(&self) -> Result<Position, ProjectionError> {
         // Known before the log is asked: another process that moves the checkpoint meanwhile may have seen more of the log.
         let known = self.position;
-        // Taken once: an event that is appended after this waits for the next call, so that this one comes to an end.
-        let end = self.store.head().await?;
-        if end < known {
+        let head = self.store.head().await?;
+        if head < known {
             return Err(ProjectionError::AheadOfLog {
                 projection: P::NAME,
                 position: known,
-                head: end,
+                head,
             });
         }
-        let head = end.min(position);
-        let mut events = 0;
-        loop {
-            if self.ahead {
-                self.reload().await?;
-            }
-            if head <= self.position {
-                return Ok(Progress {
-                    events,
-                    position: self.position,
-                });
-            }
-            events += self.advance_to(head).await?;
-        }
+        Ok(head)
     }
 
     /// Forgets the state and handles all events from the first. A stored state is replaced at the end, in one step, so
@@ -260,6 +271,7 @@ impl<P: Projection> Projector<P> {
         self.state = fresh.state;
         self.position = fresh.position;
         self.ahead = false;
+        self.reading = None;
         Ok(Progress {
             events,
             position: self.position,
@@ -284,48 +296,84 @@ impl<P: Projection> Projector<P> {
         self.state
     }
 
-    /// Handles all events up to a position, page by page, until it is reached or another process moves the checkpoint.
-    async fn advance_to(&mut self, head: Position) -> Result<u64, ProjectionError> {
+    /// Handles the next page of events up to a position, and adds to what was done; false once that is reached.
+    ///
+    /// # Cancel safety
+    /// As [`catch_up`](Self::catch_up).
+    pub(crate) async fn step(
+        &mut self,
+        end: Position,
+        done: &mut Done,
+    ) -> Result<bool, ProjectionError> {
+        if self.ahead {
+            self.reload().await?;
+        }
+        if end <= self.position {
+            self.reading = None;
+            return Ok(false);
+        }
+        let stepped = self.read_and_handle(end, done).await;
+        if stepped.is_err() {
+            // What could not be read or handled is not passed over by the next call.
+            self.reading = None;
+        }
+        stepped.map(|()| true)
+    }
+
+    async fn read_and_handle(
+        &mut self,
+        end: Position,
+        done: &mut Done,
+    ) -> Result<(), ProjectionError> {
         let in_memory = matches!(self.home, Home::Memory { .. });
-        let mut query = Query::all()
-            .any_of(P::selectors())
-            .after(self.position)
-            .up_to(head);
-        query.with_context = P::ASKS_ENVELOPE;
-        query.page_size = 4096;
-        let mut reader = self.store.read(query);
-        let mut events = 0;
-        while let Some(page) = reader.next_page().await? {
-            // From here to the end of the page nothing waits, so memory's state and position move in step.
-            self.ahead = !in_memory;
-            let before = self.position;
-            let (mut last, mut handled, mut failed) = (before, 0, None);
-            for record in page.iter() {
-                if let Err(source) = self.state.handle(&record) {
-                    failed = Some(source);
-                    break;
-                }
-                last = record.position();
-                handled += 1;
-                if in_memory {
-                    self.position = last;
-                }
+        if !matches!(&self.reading, Some((_, to)) if *to == end) {
+            let mut query = Query::all()
+                .any_of(P::selectors())
+                .after(self.position)
+                .up_to(end);
+            query.with_context = P::ASKS_ENVELOPE;
+            query.page_size = 4096;
+            self.reading = Some((self.store.read(query), end));
+        }
+        let Some((reader, _)) = &mut self.reading else {
+            return Ok(());
+        };
+        let Some(page) = reader.next_page().await? else {
+            self.reading = None;
+            self.move_to(self.position, end).await?;
+            return Ok(());
+        };
+        // From here to the end of the page nothing waits, so memory's state and position move in step.
+        self.ahead = !in_memory;
+        let before = self.position;
+        let (mut last, mut handled, mut failed) = (before, 0_usize, None);
+        for record in page.iter() {
+            if let Err(source) = self.state.handle(&record) {
+                failed = Some(source);
+                break;
             }
-            self.ahead = !in_memory && handled > 0;
-            // What came before an event that cannot be read is handled, and saved.
-            if !self.move_to(before, last).await? {
-                return Ok(events);
-            }
-            events += handled;
-            if let Some(source) = failed {
-                return Err(ProjectionError::Decode {
-                    projection: P::NAME,
-                    source,
-                });
+            last = record.position();
+            handled += 1;
+            if in_memory {
+                self.position = last;
             }
         }
-        self.move_to(self.position, head).await?;
-        Ok(events)
+        let newest = page.get(handled.wrapping_sub(1));
+        let recorded_at = newest.map(|record| record.recorded_at());
+        self.ahead = !in_memory && handled > 0;
+        // What came before an event that cannot be read is handled, and saved.
+        if !self.move_to(before, last).await? {
+            return Ok(());
+        }
+        done.events += handled as u64;
+        done.recorded_at = recorded_at.or(done.recorded_at);
+        match failed {
+            Some(source) => Err(ProjectionError::Decode {
+                projection: P::NAME,
+                source,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Saves where the state stands now, if the store keeps it; false when another process moved the checkpoint.
@@ -379,6 +427,7 @@ impl<P: Projection> Projector<P> {
             .backend()
             .checkpoint(self.store.tenant(), Self::key())
             .await?;
+        self.reading = None;
         self.revision = stored.as_ref().map_or(0, |stored| stored.revision);
         (self.state, self.position) = match stored {
             Some(Checkpoint {

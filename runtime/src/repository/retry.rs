@@ -88,22 +88,9 @@ impl Tries {
             // A pause this short is better spent letting others run.
             tokio::task::yield_now().await;
         } else {
-            sleep(pause).await;
+            crate::background::sleep(pause).await;
         }
         true
-    }
-}
-
-/// Waits on any executor: a runtime may have been built without a timer, and conflicts are rare enough for a thread each.
-async fn sleep(pause: Duration) {
-    let (done, waiting) = tokio::sync::oneshot::channel();
-    let sleeper = std::thread::Builder::new().spawn(move || {
-        std::thread::sleep(pause);
-        // Nobody waits any more when the command was dropped.
-        let _ = done.send(());
-    });
-    if sleeper.is_ok() {
-        let _ = waiting.await;
     }
 }
 

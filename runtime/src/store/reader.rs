@@ -32,12 +32,15 @@ pub struct Reader {
     refused: Option<ReadError>,
     page: Page,
     /// The page after `page`, on its way; kept when its caller does not wait, so that it comes nearer with each call.
-    under_way: Option<BoxFuture<'static, Read>>,
+    under_way: Option<UnderWay>,
     pages: u64,
     done: bool,
     /// The next record of `page` for [`next`](Self::next).
     index: usize,
 }
+
+/// Only ever polled by who has the reader for itself; the lock lets a reader be shared all the same, and is never taken.
+type UnderWay = Mutex<BoxFuture<'static, Read>>;
 
 /// A page that was read, or not.
 type Read = (Page, Result<(), ReadError>);
@@ -92,12 +95,13 @@ impl Reader {
         self.index = usize::MAX;
         if self.under_way.is_none() {
             let page = std::mem::take(&mut self.page);
-            self.under_way = Some(Box::pin(self.read(page)));
+            self.under_way = Some(Mutex::new(Box::pin(self.read(page))));
         }
         let Some(under_way) = &mut self.under_way else {
             return Ok(false);
         };
-        let (page, outcome) = under_way.await;
+        let under_way = under_way.get_mut();
+        let (page, outcome) = under_way.unwrap_or_else(PoisonError::into_inner).await;
         self.under_way = None;
         self.spare.give(std::mem::replace(&mut self.page, page));
         if let Err(error) = outcome {
@@ -203,12 +207,12 @@ impl Reader {
         }
         let store = self.backend.url().to_owned();
         let mut ahead = Ahead(runtime.spawn(self.read(self.spare.take())));
-        self.under_way = Some(Box::pin(async move {
+        self.under_way = Some(Mutex::new(Box::pin(async move {
             (&mut ahead.0).await.unwrap_or_else(|error| {
                 let source = BackendError::new(error);
                 (Page::new(), Err(ReadError::Unavailable { store, source }))
             })
-        }));
+        })));
     }
 
     /// Reads what the query says into a page.

@@ -46,7 +46,7 @@ pub struct Watch {
 
 impl Watch {
     /// Whether the store was closed.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.attention.0.is_closed()
     }
 

@@ -28,7 +28,7 @@ pub(super) fn stream_key(stream: &StreamId) -> Uuid {
     Uuid::from_bytes(*key)
 }
 
-/// The 48 bits of a stream that its lock is named by. Two streams that share them wait for one another, and that is all.
+/// The 48 bits of a stream that its lock is what by. Two streams that share them wait for one another, and that is all.
 fn lock_of(key: Uuid) -> i64 {
     (key.as_u128() >> 80) as i64
 }
@@ -245,17 +245,17 @@ impl<'a> Call<'a> {
                     *ordinal += 1;
                     left -= 1;
                     // One kind often follows another of its own.
-                    let named = (
+                    let what = (
                         tenant,
                         part.stream.category(),
                         &event.name,
                         event.schema_version,
                     );
                     let kind = match last {
-                        Some((same, kind)) if same == named => kind,
+                        Some((same, kind)) if same == what => kind,
                         _ => known.kind(&mut key, tenant, &part.stream, event)?,
                     };
-                    last = Some((named, kind));
+                    last = Some((what, kind));
                     events.push(NewEvent {
                         stream: i32::try_from(place + 1).ok()?,
                         ordinal: *ordinal,

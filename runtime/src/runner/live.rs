@@ -1,0 +1,164 @@
+//! What a projection that runs can be asked for.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+use super::member::{Member, Wanted, is_decided};
+use super::status::{State, Status};
+use crate::log::Position;
+use crate::projection::{ProjectionError, Projector};
+
+/// A projection that runs: its status, to pause and to resume it, to wait for it. A clone is the same projection.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// # #[derive(Debug, Default)] pub struct Total { sum: i64 }
+/// # #[projection(name = "total", of(Counter))] impl Total { fn counted(&mut self, event: Counted) { self.sum += event.by; } }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use recount::{projection::Projector, runner::Runner};
+///
+/// let store = Store::connect("memory:").await?;
+/// let runner = Runner::new(&store);
+/// runner.add(Projector::<Total>::in_memory(&store));
+/// for handle in runner.handles() {
+///     handle.pause();
+///     assert_eq!(handle.name(), "total");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<Member>);
+
+impl Handle {
+    pub(super) fn of(member: Arc<Member>) -> Self {
+        Self(member)
+    }
+
+    /// The projection's name.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// The position up to which everything is handled.
+    pub fn position(&self) -> Position {
+        self.0.reached.borrow().position
+    }
+
+    /// How it does now. The log is asked where it ends; while it cannot be, what was known last is told.
+    pub async fn status(&self) -> Status {
+        self.0.status().await
+    }
+
+    /// Lets it stop after the page that it handles, until it is [resumed](Self::resume).
+    pub fn pause(&self) {
+        self.want(Wanted::Pause);
+    }
+
+    /// Lets it go on, whatever it has stopped for; nothing once its runner was shut down.
+    pub fn resume(&self) {
+        if self.0.reached.borrow().state == State::Stopped {
+            // Whoever waits from now on waits for what comes of this.
+            self.0.is(State::CatchingUp);
+        }
+        self.want(Wanted::Run);
+    }
+
+    /// Waits until everything up to a position is handled: with the position that an append returned, until it is seen.
+    ///
+    /// It waits for one that is paused too; give it a limit with `tokio::time::timeout` where that may be.
+    ///
+    /// # Errors
+    /// [`WaitError`] when it has stopped before that.
+    ///
+    /// # Cancel safety
+    /// It may be dropped at any time.
+    pub async fn wait_for(&self, position: Position) -> Result<(), WaitError> {
+        let mut reached = self.0.reached.subscribe();
+        // The sender lives as long as this handle.
+        let last = reached.wait_for(|reached| is_decided(*reached, position).is_ready());
+        let last = last.await.map_or(*self.0.reached.borrow(), |last| *last);
+        if is_decided(last, position) == Poll::Ready(true) {
+            return Ok(());
+        }
+        Err(WaitError {
+            projection: self.0.name,
+            position,
+            reached: last.position,
+            source: self.0.last_error(),
+        })
+    }
+
+    pub(super) fn want(&self, wanted: Wanted) {
+        self.0.wanted.send_if_modified(|was| {
+            let ends = *was == Wanted::End;
+            if !ends {
+                *was = wanted;
+            }
+            !ends
+        });
+    }
+}
+
+/// A projection that runs, with its state: what [`Runner::add`](super::Runner::add) returns. Derefs to its [`Handle`].
+pub struct Live<P> {
+    handle: Handle,
+    projector: Arc<RwLock<Projector<P>>>,
+}
+
+impl<P> Live<P> {
+    pub(super) fn new(handle: Handle, projector: Arc<RwLock<Projector<P>>>) -> Self {
+        Self { handle, projector }
+    }
+
+    /// The state as it is between two pages; the guard derefs to the projector, and that to the state.
+    ///
+    /// While the guard lives the projection waits: take what you need and let it go.
+    pub async fn read(&self) -> RwLockReadGuard<'_, Projector<P>> {
+        self.projector.read().await
+    }
+}
+
+impl<P> Clone for Live<P> {
+    fn clone(&self) -> Self {
+        Self::new(self.handle.clone(), Arc::clone(&self.projector))
+    }
+}
+
+impl<P> fmt::Debug for Live<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Live").field(&self.handle).finish()
+    }
+}
+
+impl<P> Deref for Live<P> {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+/// The projection stopped before it had handled what was waited for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "projection {projection} stopped at position {reached}, before position {position}; its status says why, and `resume` lets it go on"
+)]
+#[non_exhaustive]
+pub struct WaitError {
+    /// The projection's name.
+    pub projection: &'static str,
+    /// What was waited for.
+    pub position: Position,
+    /// The position up to which everything is handled.
+    pub reached: Position,
+    /// What it stopped for; none when its runner was shut down.
+    pub source: Option<Arc<ProjectionError>>,
+}

@@ -1,0 +1,133 @@
+//! Projections that run themselves: kept up to date in the background, watched, paused and waited for.
+//!
+//! A [`Runner`] holds any number of them. Each has a task of its own, so one that is slow or fails delays no other: it catches up
+//! page by page, then waits for appends, by this process and by any other. What it can be asked for is a [`Live`] handle: the
+//! state, a [status](Status), to pause and resume, to wait until an event is handled.
+//!
+//! # When something fails
+//! While the store cannot be reached, a projection tries again, after pauses that grow to five seconds, and goes on where it
+//! stood. On anything else, as an event that cannot be read, it [stops](State::Stopped) before that event, with the error in its
+//! status, and every other goes on; [`Handle::resume`] lets it try again.
+//!
+//! # Several processes
+//! A [stored](crate::projection::Projector::stored) projection may run in several processes at once: each event counts once, since a
+//! checkpoint is saved by one of them alone. One [in memory](crate::projection::Projector::in_memory) has its own state in each.
+
+mod live;
+mod member;
+mod status;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
+
+pub use self::live::{Handle, Live, WaitError};
+use self::member::{Member, Wanted, run};
+pub use self::status::{State, Status};
+use crate::Store;
+use crate::projection::{Projection, Projector};
+
+/// Runs projections in the background.
+///
+/// Dropped, it lets them end after the page that they handle; [`shutdown`](Self::shutdown) waits for that.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// use recount::projection::Projector;
+/// use recount::runner::Runner;
+///
+/// #[derive(Debug, Default, Serialize, Deserialize)]
+/// pub struct Total { sum: i64 }
+///
+/// #[projection(name = "total", of(Counter))]
+/// impl Total {
+///     fn counted(&mut self, event: Counted) { self.sum += event.by; }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::connect("memory:").await?;
+/// let runner = Runner::new(&store);
+/// let total = runner.add(Projector::<Total>::stored(&store).await?);
+///
+/// let counters = Repository::<Counter>::new(&store);
+/// let appended = counters.create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+/// total.wait_for(appended.position).await?; // read what was written
+/// assert_eq!(total.read().await.sum, 42);
+///
+/// runner.shutdown().await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Runner {
+    store: Store,
+    members: Mutex<Vec<(Handle, JoinHandle<()>)>>,
+}
+
+impl Runner {
+    /// A runner without projections, on the handle's tenant.
+    pub fn new(store: &Store) -> Self {
+        Self {
+            store: store.clone(),
+            members: Mutex::default(),
+        }
+    }
+
+    /// Begins to run a projection from where it stands.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, as [`tokio::spawn`] does.
+    pub fn add<P: Projection + Sync>(&self, projector: Projector<P>) -> Live<P> {
+        let member = Arc::new(Member::new(P::NAME, &self.store, projector.position()));
+        let projector = Arc::new(RwLock::new(projector));
+        let task = tokio::spawn(run(Arc::clone(&projector), Arc::clone(&member)));
+        let handle = Handle::of(member);
+        self.members().push((handle.clone(), task));
+        Live::new(handle, projector)
+    }
+
+    /// How each projection does, in the order in which they were added.
+    pub async fn status(&self) -> Vec<Status> {
+        let handles = self.handles();
+        let mut all = Vec::with_capacity(handles.len());
+        for handle in handles {
+            all.push(handle.status().await);
+        }
+        all
+    }
+
+    /// The handle of each projection, in the order in which they were added; [`Handle::name`] tells them apart.
+    pub fn handles(&self) -> Vec<Handle> {
+        let members = self.members();
+        members.iter().map(|(handle, _)| handle.clone()).collect()
+    }
+
+    /// Lets each projection end after the page that it handles, and waits for that. Nothing is lost: they go on from there when they
+    /// are run again.
+    pub async fn shutdown(self) {
+        for handle in self.handles() {
+            handle.want(Wanted::End);
+        }
+        let members = std::mem::take(&mut *self.members());
+        for (_, task) in members {
+            // One that panicked has told so by its panic.
+            let _ = task.await;
+        }
+    }
+
+    fn members(&self) -> std::sync::MutexGuard<'_, Vec<(Handle, JoinHandle<()>)>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        for handle in self.handles() {
+            handle.want(Wanted::End);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How a projection does.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::log::Position;
+use crate::projection::ProjectionError;
+
+/// How a projection does, at one moment: for people ([`Display`](fmt::Display) is one line) and for metrics.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// # #[derive(Debug, Default)] pub struct Total { sum: i64 }
+/// # #[projection(name = "total", of(Counter))] impl Total { fn counted(&mut self, event: Counted) { self.sum += event.by; } }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use recount::{projection::Projector, runner::{Runner, State}};
+///
+/// let store = Store::connect("memory:").await?;
+/// let runner = Runner::new(&store);
+/// let total = runner.add(Projector::<Total>::in_memory(&store));
+/// total.wait_for(store.head().await?).await?;
+/// for status in runner.status().await {
+///     println!("{status}"); // total: live at 0, 0 events handled
+///     assert_eq!((status.name, status.lag), ("total", 0));
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Status {
+    /// The projection's name.
+    pub name: &'static str,
+    /// What it does.
+    pub state: State,
+    /// Everything up to this position is handled.
+    pub position: Position,
+    /// How far the end of the log is ahead, in positions: at least as many as there are events to handle.
+    pub lag: u64,
+    /// How old the newest event is that it handled, while it is behind; zero when it is not, and unknown while it has handled none.
+    pub lag_time: Option<Duration>,
+    /// How many events were handled since it was added.
+    pub events: u64,
+    /// Events a second, over the last second or two in which it handled any.
+    pub rate: f64,
+    /// The last error since it was added, and when it came about. One that runs has got over it.
+    pub last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
+}
+
+/// What a projection does.
+///
+/// ```
+/// use recount::runner::State;
+///
+/// assert_eq!(State::CatchingUp.to_string(), "catching up");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// It handles events that were there when it looked last.
+    CatchingUp,
+    /// It has handled all, and waits for more.
+    Live,
+    /// It was [paused](super::Handle::pause).
+    Paused,
+    /// The store could not be used; it will try again.
+    Retrying,
+    /// It met an error that does not pass by itself, and waits to be [resumed](super::Handle::resume).
+    Stopped,
+    /// Its runner was shut down, or dropped.
+    Ended,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CatchingUp => "catching up",
+            Self::Live => "live",
+            Self::Paused => "paused",
+            Self::Retrying => "retrying",
+            Self::Stopped => "stopped",
+            Self::Ended => "ended",
+        })
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            state,
+            position,
+            events,
+            ..
+        } = self;
+        write!(f, "{name}: {state} at {position}, {events} events handled")?;
+        if self.rate > 0.0 {
+            write!(f, ", {:.0}/s", self.rate)?;
+        }
+        if self.lag > 0 {
+            write!(f, ", {} behind", self.lag)?;
+            if let Some(time) = self.lag_time {
+                write!(f, " ({:.1} s)", time.as_secs_f64())?;
+            }
+        }
+        match &self.last_error {
+            Some((_, error)) if matches!(state, State::Retrying | State::Stopped) => {
+                write!(f, ", {error}")
+            }
+            _ => Ok(()),
+        }
+    }
+}

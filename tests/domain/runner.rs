@@ -1,0 +1,233 @@
+//! Projections that run by themselves are what a fold from zero is, whatever is appended, paused, failing or ended meanwhile.
+
+use std::time::Duration;
+
+use recount::log::{Expected, NewEvent, StreamId};
+use recount::prelude::*;
+use recount::projection::{ProjectionError, Projector};
+use recount::runner::{Handle, Runner, State};
+use recount::testing::{Fault, Faults, Operation};
+
+use crate::bank::{Account, Deposited, id};
+use crate::projections::Balances;
+use crate::stores::every_store;
+
+/// How many events there are, of whichever kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Opened {
+    accounts: u64,
+}
+
+#[projection(name = "opened", of(Account))]
+impl Opened {
+    fn opened(&mut self, _: crate::bank::Opened) {
+        self.accounts += 1;
+    }
+}
+
+async fn soon<T>(coming: impl Future<Output = T>) -> T {
+    let coming = tokio::time::timeout(Duration::from_secs(20), coming);
+    coming.await.expect("it comes soon")
+}
+
+async fn deposit(store: &Store, name: &str, amount: i64) -> Position {
+    let accounts = Repository::<Account>::new(store);
+    let event = Deposited { amount };
+    let appended = if accounts.exists(&id(name)).await.unwrap() {
+        accounts
+            .execute(&id(name), |_| Ok(event.clone()))
+            .await
+            .unwrap()
+    } else {
+        accounts
+            .create(&id(name), (Account::open(name), event))
+            .await
+            .unwrap()
+    };
+    appended.position
+}
+
+/// The state of a fold from zero.
+async fn from_zero(store: &Store) -> Balances {
+    let mut balances = Projector::<Balances>::in_memory(store);
+    balances.catch_up().await.unwrap();
+    balances.into_state()
+}
+
+async fn comes_to(handle: &Handle, state: State) {
+    soon(async {
+        while handle.status().await.state != state {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+/// An event that nobody can read.
+async fn damage(store: &Store) {
+    let stream = StreamId::new("account", "damaged").unwrap();
+    let event = NewEvent::json("Deposited", 1, &"no object").unwrap();
+    store.append(&stream, Expected::Any, [event]).await.unwrap();
+}
+
+every_store! {
+    async fn what_is_there_and_what_comes_is_handled_and_can_be_waited_for(store: Store) {
+        deposit(&store, "a", 1).await;
+        let runner = Runner::new(&store);
+        let memory = runner.add(Projector::<Balances>::in_memory(&store));
+        let stored = runner.add(Projector::<Opened>::stored(&store).await.unwrap());
+        for amount in 2..20 {
+            let position = deposit(&store, "a", amount).await;
+            soon(memory.wait_for(position)).await.unwrap();
+            // Its own write is seen.
+            assert_eq!(memory.read().await.handled, u64::try_from(amount).unwrap());
+        }
+        let last = deposit(&store, "b", 1).await;
+        soon(stored.wait_for(last)).await.unwrap();
+        assert_eq!(stored.read().await.accounts, 2);
+        comes_to(&stored, State::Live).await;
+        let status = stored.status().await;
+        assert_eq!((status.lag, status.events, status.position), (0, 2, last));
+        assert!(status.to_string().starts_with(&format!("opened: live at {last}, 2 events handled")), "{status}");
+        runner.shutdown().await;
+        assert_eq!(stored.status().await.state, State::Ended);
+        stored.wait_for(Position(last.0 + 1)).await.unwrap_err();
+    }
+
+    async fn one_that_fails_stops_before_the_event_and_the_others_go_on(store: Store) {
+        let before = deposit(&store, "a", 1).await;
+        damage(&store).await;
+        let last = deposit(&store, "b", 1).await;
+        let runner = Runner::new(&store);
+        let failing = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
+        let other = runner.add(Projector::<Opened>::stored(&store).await.unwrap());
+        soon(other.wait_for(last)).await.unwrap();
+        let error = soon(failing.wait_for(last)).await.unwrap_err();
+        assert_eq!((error.projection, error.reached, error.position), ("balances", before, last));
+        assert!(matches!(error.source.as_deref(), Some(ProjectionError::Decode { .. })), "{error:?}");
+        for _ in 0..3 {
+            // It tries again when it is told to, and handles nothing twice.
+            failing.resume();
+            soon(failing.wait_for(last)).await.unwrap_err();
+            assert_eq!(failing.read().await.handled, 1);
+        }
+        let status = failing.status().await;
+        assert_eq!((status.state, status.events), (State::Stopped, 1));
+        assert!(status.lag > 0 && status.lag_time > Some(Duration::ZERO), "{status}");
+        assert!(status.to_string().contains("an event that cannot be read"), "{status}");
+        let later = deposit(&store, "c", 1).await;
+        soon(other.wait_for(later)).await.unwrap();
+        assert_eq!(other.read().await.accounts, 3);
+    }
+
+    async fn one_that_is_paused_handles_nothing_until_it_is_resumed(store: Store) {
+        let runner = Runner::new(&store);
+        let balances = runner.add(Projector::<Balances>::in_memory(&store));
+        let first = deposit(&store, "a", 1).await;
+        soon(balances.wait_for(first)).await.unwrap();
+        balances.pause();
+        comes_to(&balances, State::Paused).await;
+        let second = deposit(&store, "a", 2).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!((balances.position(), balances.read().await.handled), (first, 1));
+        assert!(balances.status().await.lag > 0);
+        balances.resume();
+        soon(balances.wait_for(second)).await.unwrap();
+        assert_eq!(balances.read().await.handled, 2);
+    }
+
+    async fn a_store_that_fails_for_a_while_loses_and_repeats_nothing(store: Store) {
+        let faults = Faults::seeded_with(7, 0.2, [Fault::Fail, Fault::LoseAnswer]);
+        let failing = faults.around(&store);
+        let stored = loop {
+            if let Ok(projector) = Projector::<Balances>::stored(&failing).await {
+                break projector;
+            }
+        };
+        let runner = Runner::new(&failing);
+        let stored = runner.add(stored);
+        let memory = runner.add(Projector::<Balances>::in_memory(&failing));
+        let mut last = Position::START;
+        for amount in 1..40 {
+            last = deposit(&store, ["a", "b"][amount % 2], i64::try_from(amount).unwrap()).await;
+            if amount % 8 == 0 {
+                soon(memory.wait_for(last)).await.unwrap();
+            }
+        }
+        faults.next(Operation::Read, Fault::Fail);
+        faults.stop();
+        for balances in [&stored, &memory] {
+            soon(balances.wait_for(last)).await.unwrap();
+            assert_eq!(**balances.read().await, from_zero(&store).await);
+        }
+    }
+
+    async fn who_is_shut_down_goes_on_later_where_it_stood(store: Store) {
+        for round in 1..=5_i64 {
+            let runner = Runner::new(&store);
+            let balances = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
+            let mut last = Position::START;
+            for _ in 0..round {
+                last = deposit(&store, "a", 1).await;
+            }
+            if round % 2 == 0 {
+                soon(balances.wait_for(last)).await.unwrap();
+            }
+            if round == 3 {
+                drop(runner);
+            } else {
+                soon(runner.shutdown()).await;
+            }
+        }
+        let mut stored = Projector::<Balances>::stored(&store).await.unwrap();
+        assert!(stored.handled > 0);
+        stored.catch_up().await.unwrap();
+        assert_eq!(*stored, from_zero(&store).await);
+    }
+
+    async fn run_by_several_while_many_write_it_is_what_a_fold_from_zero_is(store: Store) {
+        for name in ["0", "1", "2"] {
+            deposit(&store, name, 1).await;
+        }
+        let writers: Vec<_> = (0..4).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for amount in 0..60 {
+                    deposit(&store, &format!("{}", (writer + amount) % 3), amount).await;
+                }
+            })
+        }).collect();
+        let mut runners = Vec::new();
+        for _ in 0..3 {
+            let runner = Runner::new(&store);
+            let balances = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
+            runners.push((runner, balances));
+        }
+        for turn in 0..30 {
+            let (_, balances) = &runners[turn % 3];
+            balances.pause();
+            tokio::time::sleep(Duration::from_millis(u64::try_from(turn % 5).unwrap())).await;
+            balances.resume();
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let (head, expected) = (store.head().await.unwrap(), from_zero(&store).await);
+        assert_eq!(expected.handled, 243);
+        for (runner, balances) in runners {
+            soon(balances.wait_for(head)).await.unwrap();
+            assert_eq!(**balances.read().await, expected);
+            soon(runner.shutdown()).await;
+        }
+    }
+
+    async fn it_ends_when_its_store_is_closed(store: Store) {
+        let runner = Runner::new(&store);
+        let balances = runner.add(Projector::<Balances>::in_memory(&store));
+        let position = deposit(&store, "a", 1).await;
+        soon(balances.wait_for(position)).await.unwrap();
+        store.clone().close().await.unwrap();
+        comes_to(&balances, State::Ended).await;
+        soon(runner.shutdown()).await;
+    }
+}
