@@ -221,6 +221,52 @@ every_store! {
         }
     }
 
+    async fn it_is_built_anew_while_it_is_read_and_many_write(store: Store) {
+        for name in ["0", "1"] {
+            deposit(&store, name, 1).await;
+        }
+        let runner = Runner::new(&store);
+        let stored = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
+        let memory = runner.add(Projector::<Balances>::in_memory(&store));
+        soon(stored.wait_for(store.head().await.unwrap())).await.unwrap();
+        let writer = tokio::spawn({
+            let store = store.clone();
+            async move {
+                for amount in 0..80 {
+                    deposit(&store, &format!("{}", amount % 2), amount).await;
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let reader = tokio::spawn({
+            let stored = stored.clone();
+            async move {
+                let mut seen = (Position::START, 0);
+                while seen.1 < 82 {
+                    let now = {
+                        let state = stored.read().await;
+                        (state.position(), state.handled)
+                    };
+                    // It never goes back to an empty or an older state.
+                    assert!(now >= seen && now.1 >= seen.1, "{seen:?} and then {now:?}");
+                    seen = now;
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        for _ in 0..10 {
+            soon(stored.rebuild()).await.unwrap();
+            soon(memory.rebuild()).await.unwrap();
+        }
+        writer.await.unwrap();
+        soon(reader).await.unwrap();
+        let (head, expected) = (store.head().await.unwrap(), from_zero(&store).await);
+        for balances in [&stored, &memory] {
+            soon(balances.wait_for(head)).await.unwrap();
+            assert_eq!(**balances.read().await, expected);
+        }
+    }
+
     async fn it_ends_when_its_store_is_closed(store: Store) {
         let runner = Runner::new(&store);
         let balances = runner.add(Projector::<Balances>::in_memory(&store));

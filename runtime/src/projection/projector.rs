@@ -253,10 +253,23 @@ impl<P: Projection> Projector<P> {
     /// # Cancel safety
     /// A dropped future leaves the old state.
     pub async fn rebuild(&mut self) -> Result<Progress, ProjectionError> {
-        let (Home::Memory { new } | Home::Store { new, .. }) = self.home;
-        // Built beside the old one, in memory; a stored state is written once, at the end.
-        let mut fresh = Self::at_start(&self.store, Home::Memory { new });
+        let mut fresh = self.beside();
         let events = fresh.catch_up().await?.events;
+        self.adopt(fresh).await?;
+        Ok(Progress {
+            events,
+            position: self.position,
+        })
+    }
+
+    /// The same projection at the first event, in memory.
+    pub(crate) fn beside(&self) -> Self {
+        let (Home::Memory { new } | Home::Store { new, .. }) = self.home;
+        Self::at_start(&self.store, Home::Memory { new })
+    }
+
+    /// Takes over what was built beside; a stored state is replaced in one step.
+    pub(crate) async fn adopt(&mut self, fresh: Self) -> Result<(), ProjectionError> {
         while let Some(checkpoint) = self.checkpoint_of(&fresh.state, fresh.position)? {
             match self.save(checkpoint).await {
                 Ok(revision) => {
@@ -272,10 +285,7 @@ impl<P: Projection> Projector<P> {
         self.position = fresh.position;
         self.ahead = false;
         self.reading = None;
-        Ok(Progress {
-            events,
-            position: self.position,
-        })
+        Ok(())
     }
 
     /// The position up to which all events are handled.

@@ -8,9 +8,9 @@ use std::task::Poll;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::member::{Member, Wanted, is_decided};
-use super::status::{State, Status};
+use super::status::Status;
 use crate::log::Position;
-use crate::projection::{ProjectionError, Projector};
+use crate::projection::{Progress, Projection, ProjectionError, Projector};
 
 /// A projection that runs: its status, to pause and to resume it, to wait for it. A clone is the same projection.
 ///
@@ -64,11 +64,14 @@ impl Handle {
 
     /// Lets it go on, whatever it has stopped for; nothing once its runner was shut down.
     pub fn resume(&self) {
-        if self.0.reached.borrow().state == State::Stopped {
-            // Whoever waits from now on waits for what comes of this.
-            self.0.is(State::CatchingUp);
-        }
+        self.0.has_stopped();
         self.want(Wanted::Run);
+    }
+
+    fn resume_if_stopped(&self) {
+        if self.0.has_stopped() {
+            self.want(Wanted::Run);
+        }
     }
 
     /// Waits until everything up to a position is handled: with the position that an append returned, until it is seen.
@@ -123,6 +126,30 @@ impl<P> Live<P> {
     /// While the guard lives the projection waits: take what you need and let it go.
     pub async fn read(&self) -> RwLockReadGuard<'_, Projector<P>> {
         self.projector.read().await
+    }
+}
+
+impl<P: Projection> Live<P> {
+    /// Builds it anew from the first event, without a pause for those who read it: the new state is built beside the old one, which
+    /// is kept up to date meanwhile, and takes its place when it has caught up. One that has stopped goes on then.
+    ///
+    /// # Errors
+    /// [`ProjectionError`]; the old state stays.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the old state or, where it is kept in the store, the new one.
+    pub async fn rebuild(&self) -> Result<Progress, ProjectionError> {
+        let mut fresh = self.read().await.beside();
+        let mut events = fresh.catch_up().await?.events;
+        let mut projector = self.projector.write().await;
+        // What was handled meanwhile; from here on nothing is handled beside it.
+        events += fresh.catch_up().await?.events;
+        projector.adopt(fresh).await?;
+        let position = projector.position();
+        self.handle.0.is_at(position);
+        drop(projector);
+        self.handle.resume_if_stopped();
+        Ok(Progress { events, position })
     }
 }
 

@@ -113,7 +113,7 @@ impl Member {
         }
     }
 
-    pub(super) fn is(&self, state: State) {
+    fn is(&self, state: State) {
         self.reached.send_if_modified(|reached| {
             let changed = reached.state != state;
             reached.state = state;
@@ -121,8 +121,20 @@ impl Member {
         });
     }
 
-    /// It stands at this position; it may have been brought there by another process.
-    fn is_at(&self, position: Position) {
+    /// Whether it has stopped; if so it is taken to go on, so that whoever waits from now on waits for what comes of that.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.reached.send_if_modified(|reached| {
+            let stopped = reached.state == State::Stopped;
+            if stopped {
+                reached.state = State::CatchingUp;
+            }
+            stopped
+        })
+    }
+
+    /// It stands at this position, which another process may have brought it to. Whoever says so holds the projector, so that what
+    /// is told is the newest.
+    pub(super) fn is_at(&self, position: Position) {
         self.reached.send_if_modified(|reached| {
             let changed = reached.position != position;
             reached.position = position;
@@ -239,10 +251,11 @@ async fn catch_up<P: Projection + Sync>(
     loop {
         let (end, position) = {
             let projector = projector.read().await;
-            (projector.end_of_log().await?, projector.position())
+            let end = projector.end_of_log().await?;
+            member.is_at(projector.position());
+            (end, projector.position())
         };
         member.told().end = end;
-        member.is_at(position);
         if end <= position {
             member.is(State::Live);
             return Ok(true);
