@@ -17,6 +17,7 @@
 mod append;
 mod bank;
 mod compile_time;
+mod live;
 mod paired;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -48,6 +49,8 @@ fn main() {
         ("compile-time", compile_time::run),
         #[cfg(feature = "postgres")]
         ("postgres", postgres::run),
+        // Without a floor: the others are told how long it takes.
+        ("live", live::run),
     ];
     for (name, run) in parts {
         if selected(name) {
