@@ -63,6 +63,30 @@ async fn nobody_listens(client: &Client) {
     .await;
 }
 
+/// A log that one handle writes to and another one follows, which has seen an event of stream `a`.
+struct Followed {
+    _schema: Schema,
+    writing: Store,
+    client: Client,
+    follower: Follower,
+}
+
+/// None where there is no server.
+async fn followed() -> Option<Followed> {
+    let schema = Schema::new().await?;
+    let (reading, writing) = (schema.open().await, schema.open().await);
+    let client = schema.client().await;
+    let mut follower = Follower::new(&reading);
+    append(&writing, "a").await;
+    follower.sees(1).await;
+    Some(Followed {
+        _schema: schema,
+        writing,
+        client,
+        follower,
+    })
+}
+
 #[tokio::test]
 async fn appends_of_another_process_wake_as_they_come() {
     let Some(schema) = Schema::new().await else {
@@ -76,14 +100,15 @@ async fn appends_of_another_process_wake_as_they_come() {
 
 #[tokio::test]
 async fn a_connection_that_was_terminated_is_made_anew_and_nothing_is_missed() {
-    let Some(schema) = Schema::new().await else {
+    let Some(Followed {
+        _schema,
+        writing,
+        client,
+        mut follower,
+    }) = followed().await
+    else {
         return;
     };
-    let (reading, writing) = (schema.open().await, schema.open().await);
-    let client = schema.client().await;
-    let mut follower = Follower::new(&reading);
-    append(&writing, "a").await;
-    follower.sees(1).await;
     let mut pid = None;
     for round in 1..=3 {
         let follows = tokio::spawn(async move {
@@ -206,14 +231,15 @@ async fn nobody_is_notified_while_nobody_says_that_it_listens() {
 
 #[tokio::test]
 async fn a_reader_that_is_held_back_is_woken_when_it_can_go_on() {
-    let Some(schema) = Schema::new().await else {
+    let Some(Followed {
+        _schema,
+        writing,
+        client,
+        mut follower,
+    }) = followed().await
+    else {
         return;
     };
-    let (reading, writing) = (schema.open().await, schema.open().await);
-    let client = schema.client().await;
-    let mut follower = Follower::new(&reading);
-    append(&writing, "a").await;
-    follower.sees(1).await;
     for (end, events) in [("COMMIT", 3), ("ROLLBACK", 4)] {
         run(&client, "BEGIN").await;
         run(&client, BY_HAND).await;
@@ -233,14 +259,15 @@ async fn a_reader_that_is_held_back_is_woken_when_it_can_go_on() {
 
 #[tokio::test]
 async fn who_writes_by_hand_wakes_others_by_a_call_or_a_notification() {
-    let Some(schema) = Schema::new().await else {
+    let Some(Followed {
+        _schema,
+        writing,
+        client,
+        mut follower,
+    }) = followed().await
+    else {
         return;
     };
-    let (reading, writing) = (schema.open().await, schema.open().await);
-    let client = schema.client().await;
-    let mut follower = Follower::new(&reading);
-    append(&writing, "a").await;
-    follower.sees(1).await;
     let notify = format!("NOTIFY {}", channel(&client).await);
     let mut delays = Vec::new();
     for number in 0..40 {
