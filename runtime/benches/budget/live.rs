@@ -70,18 +70,17 @@ async fn report(what: &str, writing: &Store, reading: &Store) {
     }
     let mut delays = following.await.expect("nothing fails");
     delays.sort_unstable();
-    let at = |share: f64| {
-        let index = (delays.len() as f64 * share) as usize;
-        let delay = delays[index.min(delays.len() - 1)];
+    let at = |thousandth: usize| {
+        let delay = delays[(delays.len() * thousandth / 1000).min(delays.len() - 1)];
         format!("{:.2} ms", delay.as_secs_f64() * 1000.0)
     };
     println!(
         "{what:<43}{:>9}{:>9}{:>9}{:>9}{:>9}",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(0.999),
-        at(1.0)
+        at(500),
+        at(900),
+        at(990),
+        at(999),
+        at(1000)
     );
 }
 
