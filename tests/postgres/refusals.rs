@@ -415,6 +415,14 @@ async fn a_standby_and_a_server_that_starts_are_told_apart() {
         refused.to_string().contains("target_session_attrs"),
         "{refused}"
     );
+    // Behind a pooler the server may become one later.
+    let client = cluster.client().await;
+    for call in ["frontier(0)", "head(NULL)"] {
+        let sql = format!("SELECT recount.{call}");
+        let refused = client.batch_execute(&sql).await.unwrap_err();
+        let refused = refused.as_db_error().unwrap().message().to_owned();
+        assert!(refused.contains("standby"), "{refused}");
+    }
     cluster.configure(&["hot_standby = off"]);
     cluster.restart(Stop::Fast);
     let refused = Store::connect(&cluster.url()).await.unwrap_err();
