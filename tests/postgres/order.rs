@@ -256,6 +256,57 @@ async fn rows_of_the_log_are_neither_updated_nor_deleted() {
     assert_eq!(seen(&store).await, ["First"]);
 }
 
+#[tokio::test]
+async fn appends_that_are_cancelled_again_and_again_leave_the_gate_open() {
+    let Some((_store, client, schema)) = empty().await else {
+        return;
+    };
+    let cancelled = schema.client().await;
+    let pid: i32 = one(&cancelled, "SELECT pg_backend_pid()").await;
+    // Twice within microseconds, now and then.
+    let storm = format!(
+        "DO $$
+         DECLARE
+             ending CONSTANT timestamptz := clock_timestamp() + interval '3 s';
+         BEGIN
+             WHILE clock_timestamp() < ending LOOP
+                 PERFORM pg_cancel_backend({pid}) FROM generate_series(1, 40);
+                 PERFORM pg_sleep(0.0003);
+             END LOOP;
+         END $$"
+    );
+    let storms = [schema.client().await, schema.client().await].map(|client| {
+        let storm = storm.clone();
+        tokio::spawn(async move { run(&client, &storm).await })
+    });
+    let one_event =
+        "ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')";
+    let two_events = format!(
+        "{one_event}::new_event, {}",
+        one_event.replacen("1, 1", "1, 2", 1)
+    );
+    let append_two = APPEND.replace(
+        &format!("{one_event}::new_event"),
+        &format!("{two_events}::new_event"),
+    );
+    let mut counts = (0, 0);
+    while !storms.iter().all(tokio::task::JoinHandle::is_finished) {
+        match cancelled.batch_execute(&append_two).await {
+            Ok(()) => counts.0 += 1,
+            Err(error) if error.code().is_some_and(|code| code.code() == "57014") => counts.1 += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    for storm in storms {
+        storm.await.unwrap();
+    }
+    println!("{} appended, {} cancelled", counts.0, counts.1);
+    run(&client, "SET lock_timeout = '1s'").await;
+    run(&client, &append_two).await;
+    run(&client, "SELECT frontier(0)").await;
+    assert!(counts.1 > 10, "{counts:?}");
+}
+
 /// Begins a batch of two as a store does, and has drawn the first of its positions.
 const HALF_DRAWN: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(order_entry());
     SELECT keep_place(coalesce(pg_sequence_last_value('positions'), 0)); SELECT pg_advisory_lock(order_gate());

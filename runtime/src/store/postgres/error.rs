@@ -99,8 +99,8 @@ impl Cause {
         self.state().is_some_and(|state| state.code() == "55P03")
     }
 
-    /// Whether the server stopped working on it. Its session is not used again then: a statement that is stopped twice within
-    /// microseconds may not come to give back the gate of the order, and everybody would wait for it.
+    /// Whether the server stopped working on it. Its session is not used again then: had the statement for one event been stopped
+    /// between taking the gate of the order and giving it back, everybody would wait for it.
     pub(super) fn is_cancelled(&self) -> bool {
         self.state().is_some_and(|state| state.code() == "57014")
     }

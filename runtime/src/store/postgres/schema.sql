@@ -89,18 +89,19 @@ CREATE FUNCTION recount.stream_key(lock bigint) RETURNS bigint LANGUAGE sql IMMU
     'SELECT recount.order_key(lock) - 9223372036854775807 - 1';
 
 -- The last position that was drawn. Never a SELECT from the sequence: that may show one that is not drawn yet.
+--
+-- The gate is let go of by undoing the block that took it, here and in `append`: a handler that gave back a session's lock could itself
+-- be cancelled before it came to that, and would leave the gate shut.
 CREATE FUNCTION recount.last_drawn() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     last bigint;
     done boolean;
 BEGIN
-    done := pg_advisory_lock_shared(recount.order_gate()) IS NULL;
+    done := pg_advisory_xact_lock_shared(recount.order_gate()) IS NULL;
     last := coalesce(pg_sequence_last_value('recount.positions'), 0);
-    done := pg_advisory_unlock_shared(recount.order_gate());
+    RAISE SQLSTATE 'GATE0';
+EXCEPTION WHEN SQLSTATE 'GATE0' THEN
     RETURN last;
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-    done := pg_advisory_unlock_shared(recount.order_gate());
-    RAISE;
 END $$;
 
 -- Whether this transaction has its place in the order. The setting goes with the lock when a savepoint is rolled back.
@@ -259,22 +260,22 @@ BEGIN
     END IF;
 
     -- The place is taken before the first position is drawn.
-    BEGIN
-        done := pg_advisory_lock(recount.order_gate()) IS NULL;
-        IF NOT recount.has_place() THEN
-            last := coalesce(pg_sequence_last_value('recount.positions'), 0);
-            done := recount.keep_place(last);
-        END IF;
-        IF count = 1 THEN
-            positions := ARRAY[nextval('recount.positions')];
-        ELSE
+    IF NOT recount.has_place() THEN
+        done := pg_advisory_xact_lock_shared(recount.order_entry()) IS NULL;
+        last := recount.last_drawn();
+        done := recount.keep_place(last);
+    END IF;
+    IF count = 1 THEN
+        positions := ARRAY[nextval('recount.positions')];
+    ELSE
+        BEGIN
+            done := pg_advisory_xact_lock(recount.order_gate()) IS NULL;
             positions := ARRAY(SELECT nextval('recount.positions') FROM generate_series(1, count));
-        END IF;
-        done := pg_advisory_unlock(recount.order_gate());
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        done := pg_advisory_unlock(recount.order_gate());
-        RAISE;
-    END;
+            RAISE SQLSTATE 'GATE0';
+        EXCEPTION WHEN SQLSTATE 'GATE0' THEN
+            NULL;
+        END;
+    END IF;
     IF positions[1] <= last THEN
         RAISE 'position % was drawn after %: the sequence of positions must not be cached or set', positions[1], last;
     END IF;
