@@ -26,10 +26,11 @@ async fn a_server_that_does_not_answer_is_unavailable_and_the_password_is_not_sh
     let refused = Store::connect("postgres://clerk:secret@127.0.0.1:1/bank?schema=orders")
         .await
         .unwrap_err();
-    let ConnectError::Unavailable { url, .. } = &refused else {
+    let ConnectError::Unavailable { url, source } = &refused else {
         panic!("{refused}")
     };
     assert_eq!(url, "postgres://clerk@127.0.0.1:1/bank?schema=orders");
+    assert!(source.to_string().contains("start the server"), "{source}");
     assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
 }
 

@@ -1,9 +1,9 @@
 //! No reader skips an event: each schedule is one that loses some when the order is kept in a wrong way.
 
-use recount::log::Position;
+use recount::log::{Batch, Expected, Position, Query};
 
-use crate::scene::{BY_HAND, append, empty, run};
-use crate::{seen, stream};
+use crate::scene::{BY_HAND, Control, append, empty, insert, one, positions, run, until};
+use crate::{event, seen, stream};
 
 /// As the store does it: an event of a stream of its own.
 const APPEND: &str = "SELECT append(ARRAY[gen_random_uuid()], '{1}', '{0}', '{0}', ARRAY[
@@ -254,4 +254,139 @@ async fn rows_of_the_log_are_neither_updated_nor_deleted() {
         assert_eq!(refused.code().unwrap().code(), "23001", "{sql}: {refused}");
     }
     assert_eq!(seen(&store).await, ["First"]);
+}
+
+#[tokio::test]
+async fn appends_that_are_cancelled_again_and_again_leave_the_gate_open() {
+    let Some((_store, client, schema)) = empty().await else {
+        return;
+    };
+    let cancelled = schema.client().await;
+    let pid: i32 = one(&cancelled, "SELECT pg_backend_pid()").await;
+    // Twice within microseconds, now and then.
+    let storm = format!(
+        "DO $$
+         DECLARE
+             ending CONSTANT timestamptz := clock_timestamp() + interval '3 s';
+         BEGIN
+             WHILE clock_timestamp() < ending LOOP
+                 PERFORM pg_cancel_backend({pid}) FROM generate_series(1, 40);
+                 PERFORM pg_sleep(0.0003);
+             END LOOP;
+         END $$"
+    );
+    let storms = [schema.client().await, schema.client().await].map(|client| {
+        let storm = storm.clone();
+        tokio::spawn(async move { run(&client, &storm).await })
+    });
+    let one_event =
+        "ROW(1, 1, 0, 1, 0, 0, gen_random_uuid(), gen_random_uuid(), 'new', NULL, '{}')";
+    let two_events = format!(
+        "{one_event}::new_event, {}",
+        one_event.replacen("1, 1", "1, 2", 1)
+    );
+    let append_two = APPEND.replace(
+        &format!("{one_event}::new_event"),
+        &format!("{two_events}::new_event"),
+    );
+    let mut counts = (0, 0);
+    while !storms.iter().all(tokio::task::JoinHandle::is_finished) {
+        match cancelled.batch_execute(&append_two).await {
+            Ok(()) => counts.0 += 1,
+            Err(error) if error.code().is_some_and(|code| code.code() == "57014") => counts.1 += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    for storm in storms {
+        storm.await.unwrap();
+    }
+    println!("{} appended, {} cancelled", counts.0, counts.1);
+    run(&client, "SET lock_timeout = '1s'").await;
+    run(&client, &append_two).await;
+    run(&client, "SELECT frontier(0)").await;
+    assert!(counts.1 > 10, "{counts:?}");
+}
+
+/// Begins a batch of two as a store does, and has drawn the first of its positions.
+const HALF_DRAWN: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(order_entry());
+    SELECT keep_place(coalesce(pg_sequence_last_value('positions'), 0)); SELECT pg_advisory_lock(order_gate());
+    SELECT nextval('positions')";
+
+/// Draws the second, and writes both.
+const DRAWN_AND_WRITTEN: &str = "WITH drawn AS (
+        SELECT nextval('positions') - 1 AS position, pg_advisory_unlock(order_gate())
+    )
+    INSERT INTO events (position, stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, payload)
+    SELECT position + n, gen_random_uuid(), 1, 0, 1, 0, 1 - n, gen_random_uuid(), gen_random_uuid(), '', '{}'
+    FROM drawn, generate_series(0, 1) AS n
+    RETURNING position";
+
+#[tokio::test]
+async fn a_batch_is_seen_whole_while_an_append_is_open_that_began_when_half_of_it_was_drawn() {
+    let Some((_, client, schema)) = empty().await else {
+        return;
+    };
+    let control = Control::new(&schema).await;
+    control.add_pause_of_rows(1).await;
+    let (batch, store) = (control.free_client(&schema).await, schema.open().await);
+    append(&store, "Known").await;
+    for way in ["one", "several", "by hand"] {
+        control.stop_at(1).await;
+        run(&batch, HALF_DRAWN).await;
+        let (store, inserter) = (store.clone(), schema.client().await);
+        let meanwhile = tokio::spawn(async move {
+            let target = stream(way);
+            match way {
+                "one" => {
+                    let appended = store.append(&target, Expected::NoStream, [event("Known")]);
+                    drop(appended.await.unwrap());
+                }
+                "several" => {
+                    let events = [event("Known"), event("Known")];
+                    let batch = Batch::new().append(target, Expected::NoStream, events);
+                    drop(store.append_batch(batch).await.unwrap());
+                }
+                _ => drop(insert(&inserter).await),
+            }
+        });
+        let waits =
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                AND order_number() IN (classid::bigint, classid::bigint >> 16))";
+        until("it waits", async || one(&client, waits).await).await;
+        let drawn = positions(&batch, DRAWN_AND_WRITTEN).await;
+        run(&batch, "COMMIT").await;
+        control.stand_at(1, 1).await;
+        let reached: i64 = one(&client, "SELECT frontier FROM frontier(0)").await;
+        control.go_on_from(1).await;
+        meanwhile.await.unwrap();
+        let seen = drawn.iter().filter(|position| **position <= reached);
+        assert_eq!(seen.count(), 2, "{way}: {drawn:?} up to {reached}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_a_kind_that_was_made_by_hand_is_found_by_its_name_whatever_kinds_were_made_meanwhile()
+ {
+    let Some((_, client, schema)) = empty().await else {
+        return;
+    };
+    let control = Control::new(&schema).await;
+    let (store, reader) = (
+        control.free_store(&schema).await,
+        control.free_store(&schema).await,
+    );
+    run(
+        &client,
+        "BEGIN; INSERT INTO kinds (tenant, category, name, schema_version) VALUES (0, 'account', 'Slow', 1)",
+    )
+    .await;
+    let other = tokio::spawn(async move { append(&store, "Other").await });
+    control.ends_or_waits(&other).await;
+    // It knows all kinds that it can see.
+    seen(&reader).await;
+    run(&client, &BY_HAND.replace("ByHand", "Slow")).await;
+    run(&client, "COMMIT").await;
+    other.await.unwrap();
+    let slow = Query::all().category("account").names(["Slow"]);
+    assert_eq!(reader.read(slow).collect().await.unwrap().len(), 1);
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use futures_util::future;
 use recount::Store;
-use recount::log::Expected;
+use recount::log::{AppendError, Expected, Version};
 use recount::store::ConnectError;
 
 use crate::cluster::{Cluster, free_port};
@@ -153,4 +153,21 @@ async fn behind_a_pooler_that_knows_prepared_statements_the_log_works_once_the_r
             round as u64
         );
     }
+    // The server behind the pooler has lost the last event, and nobody here notices.
+    let lose = "ALTER TABLE recount.events DISABLE TRIGGER USER; DELETE FROM recount.events WHERE version = 20 AND stream_id = 'a'";
+    run(&cluster.client().await, lose).await;
+    let expected = Expected::Version(Version(20));
+    let target = stream("a");
+    let refused = stores[0].append(&target, expected, [event("Passed")]);
+    let refused = refused.await.unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            AppendError::Conflict {
+                actual: Version(19),
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::iter;
 use std::time::{Duration, Instant};
 
-use futures_util::future;
+use futures_util::{FutureExt as _, future};
 use recount::Store;
 use recount::log::{AppendError, Appended, Batch, Expected, Position, Query, Version};
 use recount::store::ConnectError;
@@ -415,6 +415,14 @@ async fn a_standby_and_a_server_that_starts_are_told_apart() {
         refused.to_string().contains("target_session_attrs"),
         "{refused}"
     );
+    // Behind a pooler the server may become one later.
+    let client = cluster.client().await;
+    for call in ["frontier(0)", "head(NULL)"] {
+        let sql = format!("SELECT recount.{call}");
+        let refused = client.batch_execute(&sql).await.unwrap_err();
+        let refused = refused.as_db_error().unwrap().message().to_owned();
+        assert!(refused.contains("standby"), "{refused}");
+    }
     cluster.configure(&["hot_standby = off"]);
     cluster.restart(Stop::Fast);
     let refused = Store::connect(&cluster.url()).await.unwrap_err();
@@ -583,4 +591,42 @@ async fn an_append_whose_answer_a_pooler_lost_has_an_unknown_outcome() {
     assert!(matches!(error, AppendError::Unknown { .. }), "{error:?}");
     run(&client, "DROP TRIGGER lose ON events").await;
     assert!(!store.append_batch(first()).await.unwrap().repeated);
+}
+
+#[tokio::test]
+async fn an_append_on_a_session_that_had_rested_for_too_long_goes_out_on_another_one() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let (store, client) = (schema.open().await, schema.client().await);
+    // What a server says to the first that comes just then.
+    let rested =
+        "CREATE SEQUENCE asked; CREATE FUNCTION rest() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF nextval('asked') = 1 THEN
+                RAISE 'terminating connection due to idle-session timeout' USING ERRCODE = '57P05';
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER rest BEFORE INSERT ON events EXECUTE FUNCTION rest()";
+    run(
+        &client,
+        &rested.replace("'asked'", &format!("'{}.asked'", schema.name)),
+    )
+    .await;
+    store.append_batch(first()).await.unwrap();
+    assert_eq!(seen(&store).await, ["First"]);
+}
+
+#[tokio::test]
+async fn closing_does_not_wait_for_ever_for_an_append_that_nobody_asks_for() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    let mut begun = Box::pin(store.append_batch(first()));
+    assert!(begun.as_mut().now_or_never().is_none());
+    let closing = store.clone();
+    let closed = tokio::time::timeout(Duration::from_secs(20), closing.close());
+    closed.await.unwrap().unwrap();
 }

@@ -352,6 +352,15 @@ async fn a_transaction_that_cannot_take_part_is_refused_before_anything_is_done(
     );
     transaction.batch_execute("SELECT 1").await.unwrap();
 
+    let transaction = client.transaction().await.unwrap();
+    transaction.batch_execute("SELECT 1 / 0").await.unwrap_err();
+    let refused = within(&store, &transaction, work).await.unwrap_err();
+    let WithinError::Unavailable { source, .. } = &refused else {
+        panic!("{refused}")
+    };
+    assert!(source.to_string().contains("roll it back"), "{source}");
+    transaction.rollback().await.unwrap();
+
     let memory = Store::connect("memory:").await.unwrap();
     let transaction = client.transaction().await.unwrap();
     let refused = within(&memory, &transaction, work).await.unwrap_err();
@@ -359,6 +368,26 @@ async fn a_transaction_that_cannot_take_part_is_refused_before_anything_is_done(
         matches!(refused, WithinError::NotPostgres { .. }),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_transaction_that_may_only_read_reads_and_is_told_so_when_it_appends() {
+    let Some((store, mut client, _schema)) = scene().await else {
+        return;
+    };
+    let transaction = client.build_transaction().read_only(true);
+    let transaction = transaction.start().await.unwrap();
+    let refused = within(&store, &transaction, async |inside| {
+        inside.version(&stream("a")).await.unwrap();
+        inside
+            .append(&stream("a"), Expected::Any, [event("Refused")])
+            .await
+    });
+    let refused = refused.await.unwrap().unwrap_err();
+    let AppendError::ReadOnly { source, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert!(source.to_string().contains("READ ONLY"), "{source}");
 }
 
 #[tokio::test]

@@ -52,7 +52,15 @@ async fn pause(dice: &mut Dice) {
 pub async fn append(store: Store, mut dice: Dice, end: Instant, report: Report) {
     while Instant::now() < end {
         let (mut batch, mut ids) = (Batch::new(), Vec::new());
-        for _ in 0..=dice.below(2) {
+        // Alone in a stream whose version is known: by one statement, without a function.
+        let is_alone = dice.percent(30);
+        if is_alone {
+            let (target, first) = (Uuid::now_v7().to_string(), event("Counted"));
+            ids.push(first.id);
+            batch = batch.append(stream(&target), Expected::NoStream, [first]);
+        }
+        let parts = if is_alone { 0 } else { 1 + dice.below(2) };
+        for _ in 0..parts {
             let events: Vec<NewEvent> =
                 (0..how_many(&mut dice)).map(|_| event("Counted")).collect();
             ids.extend(events.iter().map(|event| event.id));

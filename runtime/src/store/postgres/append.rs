@@ -14,7 +14,7 @@ use super::error::{Cause, Failure};
 use super::seen::Source;
 use super::server::Server;
 use crate::log::{
-    AppendError, Appended, Batch, Category, NewEvent, Position, StreamId, StreamVersion, Version,
+    AppendError, Appended, Batch, Category, Position, StreamId, StreamVersion, Version,
 };
 
 /// What one batch came to.
@@ -278,12 +278,12 @@ impl<'a> Appending<'a> {
     }
 
     async fn ask(&self, call: &Call<'a>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
-        if bytes(call) > MOST_BYTES {
+        let events = self.events(call).await.map_err(Failure::before)?;
+        if events.bytes() > MOST_BYTES {
             return Err(Failure::Unstorable(Cause::Other(
                 "the batch has more than 1000 MiB, which the server does not take at once; divide it",
             )));
         }
-        let events = self.events(call).await.map_err(Failure::before)?;
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
         if let (Some(event), [key], [lock], [Some(version)]) =
             (events.only(), keys.as_slice(), locks.as_slice(), seen)
@@ -481,16 +481,6 @@ impl Known {
             version: Version(self.version),
         }))
     }
-}
-
-/// About how many bytes a call has.
-fn bytes(call: &Call<'_>) -> usize {
-    let of_event = |(stream, event): (&StreamId, &NewEvent)| {
-        // Times, numbers and the lengths of it all.
-        128 + stream.id().len() + event.payload.len()
-    };
-    let events = call.batches.iter().flat_map(|batch| batch.events());
-    events.map(of_event).sum()
 }
 
 /// It was written or not; the answer does not say.

@@ -419,6 +419,16 @@ impl Values<'_> {
 }
 
 impl<'a> Events<'a> {
+    /// About how many bytes they have.
+    pub(super) fn bytes(&self) -> usize {
+        let of_event = |event: &NewEvent<'_>| {
+            let metadata = event.metadata.as_ref().map_or(0, String::len);
+            // Times, numbers and the lengths of it all.
+            128 + event.stream_id.len() + metadata + event.payload.len()
+        };
+        self.0.iter().map(of_event).sum()
+    }
+
     /// The event, if there is just one.
     pub(super) fn only(&self) -> Option<&NewEvent<'a>> {
         match self.0.as_slice() {

@@ -43,7 +43,11 @@ fn told(error: &tokio_postgres::Error) -> String {
             None => error.to_string(),
         },
     };
-    match error.code().and_then(advice) {
+    let refused = std::error::Error::source(error)
+        .and_then(<dyn std::error::Error>::downcast_ref::<std::io::Error>)
+        .filter(|source| source.kind() == std::io::ErrorKind::ConnectionRefused)
+        .map(|_| "start the server, or look at the host and the port");
+    match error.code().and_then(advice).or(refused) {
         Some(advice) => format!("{told}; {advice}"),
         None => told,
     }
@@ -61,8 +65,10 @@ fn advice(state: &SqlState) -> Option<&'static str> {
         "57014" => "try again, or raise `statement_timeout`",
         "55P03" => "try again, or raise `lock_timeout`",
         "25006" => {
-            "append on the server that is written to, not on a standby, and not with `default_transaction_read_only`"
+            "append on the server that is written to, not on a standby, and neither in a transaction that is READ ONLY nor with \
+             `default_transaction_read_only`"
         }
+        "25P02" => "something failed in the transaction before; roll it back and begin another one",
         "42501" => "grant the user the right",
         _ => return None,
     })
@@ -99,8 +105,8 @@ impl Cause {
         self.state().is_some_and(|state| state.code() == "55P03")
     }
 
-    /// Whether the server stopped working on it. Its session is not used again then: a statement that is stopped twice within
-    /// microseconds may not come to give back the gate of the order, and everybody would wait for it.
+    /// Whether the server stopped working on it. Its session is not used again then: had the statement for one event been stopped
+    /// between taking the gate of the order and giving it back, everybody would wait for it.
     pub(super) fn is_cancelled(&self) -> bool {
         self.state().is_some_and(|state| state.code() == "57014")
     }
@@ -112,7 +118,9 @@ impl Cause {
             cause => return matches!(cause, Self::Lost),
         };
         if let Some(state) = error.code() {
-            return matches!(state.code(), "57P01" | "57P02") || state.code().starts_with("08");
+            // 57P05: it had rested for longer than `idle_session_timeout`.
+            return matches!(state.code(), "57P01" | "57P02" | "57P05")
+                || state.code().starts_with("08");
         }
         let source = std::error::Error::source(error);
         error.is_closed() || source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)

@@ -90,8 +90,8 @@
 //! the statement of another.
 //!
 //! After a failover to a server that has not got the last commits, end the sessions of the pooler's clients too. A process takes
-//! versions, kinds and tenants that it saw for there until its connections are made anew, and it does not notice what happens behind
-//! the pooler.
+//! kinds and tenants that it saw for there until its connections are made anew, and it does not notice what happens behind the
+//! pooler. It remembers no versions of streams, so each append looks for them.
 //!
 //! # When something fails
 //!

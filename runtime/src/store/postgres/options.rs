@@ -16,7 +16,7 @@ use super::names::Names;
 use super::notify::Others;
 use super::seen::Seen;
 use super::server::Server;
-use super::session::{self, Connector, Limits, Way};
+use super::session::{self, Answers, Connector, Limits, Way};
 use super::sql::Sql;
 use super::tls::{self, Tls, TlsMode};
 use super::{PostgresBackend, schema};
@@ -460,7 +460,14 @@ impl PostgresOptions {
                 // The server behind it may be another one, or have lost something.
                 seen.forget();
                 names.forget();
-                Box::pin(session::in_time(session::check(client), connecting))
+                let seen = Arc::clone(&seen);
+                Box::pin(async move {
+                    let checked = session::in_time(session::check(client), connecting).await;
+                    if checked? == Answers::Pooled {
+                        seen.distrust();
+                    }
+                    Ok(())
+                })
             }))
             .build()
             .map_err(|error| ConnectError::Unavailable {

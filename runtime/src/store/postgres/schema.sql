@@ -71,8 +71,8 @@ CREATE TABLE recount.checkpoints (
 -- which no other log of this database has, the lower 48 the position.
 --
 -- The highest positions stand for something else. The highest is the gate: who draws several positions holds it alone, for as long
--- as that takes and no longer, and who looks how far they are drawn shares it. So nobody ever sees the positions of one append half
--- drawn, and an append is seen whole. The next keep numbers of kinds in their order, streams from an append that writes to too many
+-- as that takes and no longer, and who looks how far they are drawn shares it, be it to read or to take a place. So nobody ever sees
+-- the positions of one append half drawn, no place lies between them, and an append is seen whole. The next keep numbers of kinds in their order, streams from an append that writes to too many
 -- to hold each (`order_streams`), and say that somebody listens (`order_listeners`) and that somebody is about to take a place
 -- (`order_entry`).
 
@@ -89,18 +89,19 @@ CREATE FUNCTION recount.stream_key(lock bigint) RETURNS bigint LANGUAGE sql IMMU
     'SELECT recount.order_key(lock) - 9223372036854775807 - 1';
 
 -- The last position that was drawn. Never a SELECT from the sequence: that may show one that is not drawn yet.
+--
+-- The gate is let go of by undoing the block that took it, here and in `append`: a handler that gave back a session's lock could itself
+-- be cancelled before it came to that, and would leave the gate shut.
 CREATE FUNCTION recount.last_drawn() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     last bigint;
     done boolean;
 BEGIN
-    done := pg_advisory_lock_shared(recount.order_gate()) IS NULL;
+    done := pg_advisory_xact_lock_shared(recount.order_gate()) IS NULL;
     last := coalesce(pg_sequence_last_value('recount.positions'), 0);
-    done := pg_advisory_unlock_shared(recount.order_gate());
+    RAISE SQLSTATE 'GATE0';
+EXCEPTION WHEN SQLSTATE 'GATE0' THEN
     RETURN last;
-EXCEPTION WHEN query_canceled OR OTHERS THEN
-    done := pg_advisory_unlock_shared(recount.order_gate());
-    RAISE;
 END $$;
 
 -- Whether this transaction has its place in the order. The setting goes with the lock when a savepoint is rolled back.
@@ -115,6 +116,10 @@ $$;
 -- Each statement must see what was committed before it began, not before its transaction did.
 CREATE FUNCTION recount.check_isolation() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE 'a standby does not know who appends to the log; ask the server that is written to'
+            USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE 'the log needs the isolation level READ COMMITTED, not %', current_setting('transaction_isolation')
             USING ERRCODE = 'invalid_transaction_state';
@@ -257,21 +262,20 @@ BEGIN
     -- The place is taken before the first position is drawn.
     IF NOT recount.has_place() THEN
         done := pg_advisory_xact_lock_shared(recount.order_entry()) IS NULL;
-        last := coalesce(pg_sequence_last_value('recount.positions'), 0);
+        last := recount.last_drawn();
         done := recount.keep_place(last);
     END IF;
-    BEGIN
-        done := pg_advisory_lock(recount.order_gate()) IS NULL;
-        IF count = 1 THEN
-            positions := ARRAY[nextval('recount.positions')];
-        ELSE
+    IF count = 1 THEN
+        positions := ARRAY[nextval('recount.positions')];
+    ELSE
+        BEGIN
+            done := pg_advisory_xact_lock(recount.order_gate()) IS NULL;
             positions := ARRAY(SELECT nextval('recount.positions') FROM generate_series(1, count));
-        END IF;
-        done := pg_advisory_unlock(recount.order_gate());
-    EXCEPTION WHEN query_canceled OR OTHERS THEN
-        done := pg_advisory_unlock(recount.order_gate());
-        RAISE;
-    END;
+            RAISE SQLSTATE 'GATE0';
+        EXCEPTION WHEN SQLSTATE 'GATE0' THEN
+            NULL;
+        END;
+    END IF;
     IF positions[1] <= last THEN
         RAISE 'position % was drawn after %: the sequence of positions must not be cached or set', positions[1], last;
     END IF;
@@ -294,9 +298,15 @@ DECLARE
 BEGIN
     IF NOT recount.has_place() THEN
         done := pg_advisory_xact_lock_shared(recount.order_entry()) IS NULL;
-        last := coalesce(pg_sequence_last_value('recount.positions'), 0);
+        last := recount.last_drawn();
         done := recount.keep_place(last);
     END IF;
+    RETURN NULL;
+END $$;
+-- Numbers of kinds are committed in their order, whoever makes them: a reader that knows the newest knows all.
+CREATE FUNCTION recount.guard_kinds() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(recount.order_kinds());
     RETURN NULL;
 END $$;
 CREATE FUNCTION recount.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -305,6 +315,8 @@ BEGIN
 END $$;
 CREATE TRIGGER events_take_a_place BEFORE INSERT ON recount.events FOR EACH STATEMENT
     WHEN (current_setting('recount_order.session', true) IS DISTINCT FROM 'told') EXECUTE FUNCTION recount.guard_order();
+CREATE TRIGGER kinds_take_turns BEFORE INSERT ON recount.kinds
+    FOR EACH STATEMENT EXECUTE FUNCTION recount.guard_kinds();
 CREATE TRIGGER events_are_facts BEFORE UPDATE OR DELETE OR TRUNCATE ON recount.events
     FOR EACH STATEMENT EXECUTE FUNCTION recount.refuse();
 CREATE TRIGGER kinds_are_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON recount.kinds

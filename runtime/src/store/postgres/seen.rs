@@ -2,7 +2,7 @@
 //!
 //! Events are never taken away, so an append that expects a version which was seen need not have it looked up: if the stream has
 //! moved on, the unique index says so. Only another server behind the same address, as after a failover that lost events, could
-//! have fewer; so everything is forgotten when a connection is made. A pooler hides that; `postgres` says what to do then.
+//! have fewer; so everything is forgotten when a connection is made. A pooler hides that: behind one no version is remembered.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,6 +20,8 @@ pub(super) struct Seen(Mutex<Streams>);
 struct Streams {
     versions: HashMap<Uuid, i64>,
     connections: u64,
+    /// The server behind a connection may become another one.
+    is_pooled: bool,
 }
 
 /// Whom what is learned comes from: the connections that were there when the server was asked.
@@ -43,10 +45,17 @@ impl Seen {
         streams.connections += 1;
     }
 
+    /// A connection leads to a pooler: from here on nothing is remembered.
+    pub(super) fn distrust(&self) {
+        let mut streams = self.streams();
+        streams.versions.clear();
+        streams.is_pooled = true;
+    }
+
     /// Remembers versions, unless a connection was made in the meantime.
     pub(super) fn learn(&self, source: Source, versions: impl Iterator<Item = (Uuid, i64)>) {
         let mut streams = self.streams();
-        if streams.connections != source.0 {
+        if streams.connections != source.0 || streams.is_pooled {
             return;
         }
         for (stream, version) in versions {

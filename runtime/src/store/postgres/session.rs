@@ -125,10 +125,19 @@ pub(super) const STANDBY: &str = "standby";
 /// What a hook says of a server that does not answer.
 pub(super) const SILENT: &str = "silent";
 
+/// Whose session answers on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// One that was made for it, and told its settings.
+    Own,
+    /// One of a pooler's, perhaps another one each time.
+    Pooled,
+}
+
 /// Looks whether a new connection leads to the server that is written to, and to a session that was told its settings. Behind a
 /// pooler none is: then another one may answer each statement, so they must all have been told, and the pooler must know the
 /// prepared statements.
-pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
+pub(super) async fn check(client: &ClientWrapper) -> Result<Answers, HookError> {
     let sql = "SELECT current_setting('recount_order.session', true), pg_is_in_recovery()";
     let answer = client.simple_query(sql).await.map_err(HookError::Backend)?;
     let has = |column: usize, value: &str| {
@@ -140,7 +149,7 @@ pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
         return Err(HookError::message(STANDBY));
     }
     if has(0, "told") {
-        return Ok(());
+        return Ok(Answers::Own);
     }
     if !keeps_statements(client).await.map_err(HookError::Backend)? {
         return Err(HookError::message(
@@ -150,7 +159,7 @@ pub(super) async fn check(client: &ClientWrapper) -> Result<(), HookError> {
     }
     let missing = missing_settings(client).await.map_err(HookError::Backend)?;
     if missing.is_empty() {
-        return Ok(());
+        return Ok(Answers::Pooled);
     }
     Err(HookError::message(format!(
         "it does not pass on a session's settings, so the role must bring them; run `{missing}`, then let the pooler connect to the \

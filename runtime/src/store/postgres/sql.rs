@@ -33,8 +33,10 @@ macro_rules! statements {
 statements! {
     append: "SELECT recount.append($1, $2, $3, $4, $5)",
     /// One event behind a version that was seen: the most frequent append, without the cost of a function. It holds its stream, then
-    /// enters, takes its place, and draws, as `append` does; one position is not drawn in halves, so it passes by the gate. A
-    /// position that is not above the place, as of a sequence that is cached, is not written.
+    /// enters, takes its place, and draws, as `append` does. One position is not drawn in halves, so it is drawn beside the gate;
+    /// the place must not lie between those of another append, so the gate is shared while the last position is asked for. That was
+    /// asked for before: so it neither fails nor waits while the gate is held. A position that is not above the place, as of a sequence
+    /// that is cached, is not written.
     append_one: "INSERT INTO recount.events
             (position, stream, version, recorded_at, kind, tenant, batch_left, event_id, batch, stream_id, metadata, payload)
         SELECT CASE WHEN position > last THEN position END, $1, $2, $3, $4, $5, 0, $6, $6, $7, $8, $9
@@ -42,8 +44,9 @@ statements! {
             SELECT last, pg_advisory_xact_lock_shared(recount.order_key(last)), nextval('recount.positions') AS position
             FROM (
                 SELECT pg_advisory_xact_lock_shared(recount.order_streams()), pg_advisory_xact_lock(recount.stream_key($10)),
-                       pg_advisory_xact_lock_shared(recount.order_entry()),
-                       coalesce(pg_sequence_last_value('recount.positions'), 0) AS last
+                       pg_advisory_xact_lock_shared(recount.order_entry()), pg_sequence_last_value('recount.positions'),
+                       pg_advisory_lock_shared(recount.order_gate()), coalesce(pg_sequence_last_value('recount.positions'), 0) AS last,
+                       pg_advisory_unlock_shared(recount.order_gate())
             ) AS entered
         ) AS placed
         RETURNING position",

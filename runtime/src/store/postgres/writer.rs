@@ -6,8 +6,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::append::{Outcome, Tried, append, try_append};
 use super::error::{Cause, Failure};
@@ -23,6 +25,9 @@ const EVENTS: usize = 4096;
 
 /// The most bytes of payload in a group of several appends.
 const BYTES: usize = 16 << 20;
+
+/// How long closing a store waits for callers who write by themselves: nobody may ask for the outcome any more.
+const CLOSING: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -137,8 +142,13 @@ impl Writer {
         }
     }
 
-    /// Waits until what is under way is done, and takes nothing any more.
+    /// Takes nothing any more, and waits until what is under way is done; but not for long when that is in the hands of callers only.
     pub(super) async fn close(&self) {
+        self.until_none(|queue| queue.tasks).await;
+        let _ = timeout(CLOSING, self.until_none(|queue| queue.callers)).await;
+    }
+
+    async fn until_none(&self, under_way: impl Fn(&Queue) -> usize) {
         loop {
             let idle = self.idle.notified();
             tokio::pin!(idle);
@@ -147,7 +157,7 @@ impl Writer {
             {
                 let mut queue = self.queue();
                 queue.closed = true;
-                if queue.tasks + queue.callers == 0 {
+                if under_way(&queue) == 0 {
                     return;
                 }
             }
