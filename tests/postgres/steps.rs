@@ -6,8 +6,10 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use recount::Store;
 use recount::log::{AppendError, Batch, Expected, Position, Query, Version};
+use tokio_postgres::Client;
 
 use crate::scene::{BY_HAND, Control, append, empty, insert, one, positions, run};
+use crate::server::Schema;
 use crate::{event, stream};
 
 /// What a reader may see after a position.
@@ -71,11 +73,9 @@ const WRITING: &str = "SELECT proname::text FROM pg_proc AS p JOIN pg_language A
       AND p.proname NOT IN ('frontier', 'head', 'last_drawn', 'check_isolation', 'refuse', 'pause')
     ORDER BY 1";
 
-#[tokio::test]
-async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
-    let Some((_, client, schema)) = empty().await else {
-        return;
-    };
+/// A log in which an append stops at any of so many places, the last of which is where it knows its place and has not taken it.
+async fn with_pauses() -> Option<(Client, Schema, Control, i32)> {
+    let (_, client, schema) = empty().await?;
     let control = Control::new(&schema).await;
     let mut places = 0;
     for row in client.query(WRITING, &[]).await.unwrap() {
@@ -83,6 +83,14 @@ async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
     }
     places += 1;
     control.add_pause_before_places(places).await;
+    Some((client, schema, control, places))
+}
+
+#[tokio::test]
+async fn wherever_an_append_stands_readers_wait_for_it_and_skip_nothing() {
+    let Some((client, schema, control, places)) = with_pauses().await else {
+        return;
+    };
     let (writer, by_hand) = (schema.open().await, Arc::new(schema.client().await));
     let other = control.free_store(&schema).await;
     let reader = control.free_store(&schema).await;
@@ -155,16 +163,9 @@ async fn append_one(store: &Store, version: Version) {
 
 #[tokio::test]
 async fn the_end_of_the_log_never_goes_back_wherever_an_append_stands() {
-    let Some((_, client, schema)) = empty().await else {
+    let Some((_client, schema, control, places)) = with_pauses().await else {
         return;
     };
-    let control = Control::new(&schema).await;
-    let mut places = 0;
-    for row in client.query(WRITING, &[]).await.unwrap() {
-        places += control.add_pauses(row.get(0), places + 1).await;
-    }
-    places += 1;
-    control.add_pause_before_places(places).await;
     let (writer, store) = (schema.open().await, control.free_store(&schema).await);
     append(&writer, "Own").await;
     let mut stops = 0;

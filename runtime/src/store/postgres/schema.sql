@@ -71,10 +71,10 @@ CREATE TABLE recount.checkpoints (
 -- which no other log of this database has, the lower 48 the position.
 --
 -- The highest positions stand for something else. The highest is the gate: who draws several positions holds it alone, for as long
--- as that takes and no longer, and who looks how far they are drawn shares it, be it to read or to take a place. So nobody ever sees
--- the positions of one append half drawn, no place lies between them, and an append is seen whole. The next keep numbers of kinds in their order, streams from an append that writes to too many
--- to hold each (`order_streams`), and say that somebody listens (`order_listeners`) and that somebody is about to take a place
--- (`order_entry`).
+-- as that takes and no longer, and who looks how far they are drawn shares it, be it to read or to take a place. So nobody ever
+-- sees the positions of one append half drawn, no place lies between them, and an append is seen whole. The next keep numbers of
+-- kinds in their order, keep streams from an append that writes to too many to hold each (`order_streams`), and say that somebody
+-- listens (`order_listeners`) and that somebody is about to take a place (`order_entry`).
 
 CREATE FUNCTION recount.order_number() RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT :order::bigint';
 CREATE FUNCTION recount.order_key(last bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
