@@ -26,7 +26,7 @@ use crate::projection::{ProjectionError, Projector};
 /// use recount::{projection::Projector, runner::Runner};
 ///
 /// let store = Store::connect("memory:").await?;
-/// let runner = Runner::new(&store);
+/// let runner = Runner::new();
 /// runner.add(Projector::<Total>::in_memory(&store));
 /// for handle in runner.handles() {
 ///     handle.pause();
@@ -64,10 +64,7 @@ impl Handle {
 
     /// Lets it go on, whatever it has stopped for; nothing once its runner was shut down.
     pub fn resume(&self) {
-        if self.0.reached.borrow().state == State::Stopped {
-            // Whoever waits from now on waits for what comes of this.
-            self.0.is(State::CatchingUp);
-        }
+        self.0.tries_again();
         self.want(Wanted::Run);
     }
 
@@ -76,7 +73,7 @@ impl Handle {
     /// It waits for one that is paused too; give it a limit with `tokio::time::timeout` where that may be.
     ///
     /// # Errors
-    /// [`WaitError`] when it has stopped before that.
+    /// [`WaitError`] when it has stopped or ended before that.
     ///
     /// # Cancel safety
     /// It may be dropped at any time.
@@ -88,11 +85,12 @@ impl Handle {
         if is_decided(last, position) == Poll::Ready(true) {
             return Ok(());
         }
+        let stopped = last.state == State::Stopped;
         Err(WaitError {
             projection: self.0.name,
             position,
             reached: last.position,
-            source: self.0.last_error(),
+            source: stopped.then(|| self.0.last_error()).flatten(),
         })
     }
 
@@ -120,7 +118,8 @@ impl<P> Live<P> {
 
     /// The state as it is between two pages; the guard derefs to the projector, and that to the state.
     ///
-    /// While the guard lives the projection waits: take what you need and let it go.
+    /// While the guard lives the projection waits: take what you need and let it go, before you wait for a position above all.
+    /// Two guards at once hinder nobody but the projection.
     pub async fn read(&self) -> RwLockReadGuard<'_, Projector<P>> {
         self.projector.read().await
     }
@@ -146,10 +145,11 @@ impl<P> Deref for Live<P> {
     }
 }
 
-/// The projection stopped before it had handled what was waited for.
+/// The projection stopped, or ended, before it had handled what was waited for.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "projection {projection} stopped at position {reached}, before position {position}; its status says why, and `resume` lets it go on"
+    "projection {projection} stands at position {reached}, before position {position}, and {}",
+    if source.is_some() { "has stopped; `resume` lets it try again" } else { "does not run any more" }
 )]
 #[non_exhaustive]
 pub struct WaitError {
@@ -159,6 +159,6 @@ pub struct WaitError {
     pub position: Position,
     /// The position up to which everything is handled.
     pub reached: Position,
-    /// What it stopped for; none when its runner was shut down.
+    /// What it stopped for; none when it [ended](State::Ended).
     pub source: Option<Arc<ProjectionError>>,
 }
