@@ -1,6 +1,7 @@
 //! Each event counts once, whatever stops in between.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, Query};
 use recount::prelude::*;
@@ -127,6 +128,24 @@ async fn one_that_is_ahead_of_the_log_says_so_on_every_store() {
     if let Some(schema) = Schema::new().await {
         is_ahead(schema.options().open().await.unwrap()).await;
     }
+}
+
+#[tokio::test]
+async fn one_that_was_given_up_between_two_pages_goes_on_to_the_end() {
+    let store = Store::connect("memory:").await.unwrap();
+    for _ in 0..5 {
+        deposits(&store, "a", 1000).await;
+    }
+    let faults = Faults::new();
+    let pause = Duration::from_millis(200);
+    faults.script(Operation::Read, [None, Some(Fault::Delay(pause * 2))]);
+    let mut balances = Projector::<Balances>::in_memory(&faults.around(&store));
+    let given_up = tokio::time::timeout(pause, balances.catch_up()).await;
+    given_up.unwrap_err();
+    assert_eq!(balances.handled, 4095);
+    deposits(&store, "a", 3).await;
+    balances.catch_up().await.unwrap();
+    assert_eq!(balances.handled, 5003);
 }
 
 #[tokio::test]

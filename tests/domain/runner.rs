@@ -443,3 +443,43 @@ async fn its_rate_is_of_now() {
     let busy = balances.status().await.rate;
     assert!(busy > soon_after, "{soon_after} {busy}");
 }
+
+#[tokio::test]
+async fn one_that_is_paused_while_it_catches_up_goes_on_between_two_pages() {
+    let store = Store::connect("memory:").await.unwrap();
+    deposit(&store, "a", 0).await;
+    let accounts = Repository::<Account>::new(&store);
+    for _ in 0..9 {
+        accounts
+            .execute(&id("a"), |_| Ok(vec![Deposited { amount: 1 }; 1000]))
+            .await
+            .unwrap();
+    }
+    let faults = Faults::new();
+    faults.script(
+        Operation::Read,
+        [None, Some(Fault::Delay(Duration::from_millis(300)))],
+    );
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::in_memory(&faults.around(&store)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    balances.pause();
+    comes_to(&balances, State::Paused).await;
+    let handled = balances.read().await.handled;
+    assert!(handled > 0 && handled < 9001, "{handled}");
+    let last = deposit(&store, "a", 1).await;
+    balances.resume();
+    soon(balances.wait_for(last)).await.unwrap();
+    assert_eq!(**balances.read().await, from_zero(&store).await);
+}
+
+#[tokio::test]
+async fn one_whose_runner_is_gone_cannot_be_resumed() {
+    let store = Store::connect("memory:").await.unwrap();
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::in_memory(&store));
+    drop(runner);
+    balances.pause();
+    balances.resume();
+    comes_to(&balances, State::Ended).await;
+}
