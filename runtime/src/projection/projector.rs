@@ -211,10 +211,11 @@ impl<P: Projection> Projector<P> {
     /// Handles all events that were stored since, up to the end of the log.
     ///
     /// # Errors
-    /// [`ProjectionError`]; the state is then that of [`position`](Self::position), and the next call goes on from there.
+    /// [`ProjectionError`]; the next call goes on from [`position`](Self::position). The state is that of this position, but for one
+    /// page that may be handled already and not saved; no event of it counts twice.
     ///
     /// # Cancel safety
-    /// A dropped future leaves state and position in step; the next call goes on from there.
+    /// A dropped future is as an error: the next call goes on.
     pub async fn catch_up(&mut self) -> Result<Progress, ProjectionError> {
         self.catch_up_to(Position(u64::MAX)).await
     }
