@@ -1,12 +1,14 @@
 //! Each event counts once, whatever stops in between.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, Query};
 use recount::prelude::*;
 use recount::projection::{Projection, ProjectionError, Projector};
 use recount::store::sqlite::SqliteOptions;
 use recount::store::{Backend, Checkpoint, MemoryBackend, ProjectionKey};
+use recount::testing::{Fault, Faults, Operation};
 
 use crate::bank::{Account, Deposited, Meter, Withdrawn, id, meter};
 use crate::server::Schema;
@@ -128,6 +130,58 @@ async fn one_that_is_ahead_of_the_log_says_so_on_every_store() {
     }
 }
 
+#[tokio::test]
+async fn one_that_was_given_up_between_two_pages_goes_on_to_the_end() {
+    let store = Store::connect("memory:").await.unwrap();
+    for _ in 0..5 {
+        deposits(&store, "a", 1000).await;
+    }
+    let faults = Faults::new();
+    let pause = Duration::from_millis(200);
+    faults.script(Operation::Read, [None, Some(Fault::Delay(pause * 2))]);
+    let mut balances = Projector::<Balances>::in_memory(&faults.around(&store));
+    let given_up = tokio::time::timeout(pause, balances.catch_up()).await;
+    given_up.unwrap_err();
+    assert_eq!(balances.handled, 4096);
+    deposits(&store, "a", 3).await;
+    balances.catch_up().await.unwrap();
+    assert_eq!(balances.handled, 5003);
+}
+
+#[tokio::test]
+async fn a_rebuild_that_fails_does_not_replace_what_another_process_has_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteOptions::new(folder.path().join("log.db"));
+    let store = Store::new(file.clone().open().await.unwrap());
+    deposits(&store, "a", 3).await;
+    let faults = Faults::new();
+    let mut old = Projector::<Balances>::stored(&faults.around(&store))
+        .await
+        .unwrap();
+    old.catch_up().await.unwrap();
+    let state = Balances {
+        handled: 100,
+        ..Balances::default()
+    };
+    let built = Checkpoint {
+        revision: 1,
+        position: old.position(),
+        state: Some(serde_json::to_vec(&state).unwrap()),
+    };
+    let key = ProjectionKey {
+        name: Balances::NAME,
+        fingerprint: Balances::FINGERPRINT,
+    };
+    let other = file.open().await.unwrap();
+    other.save_checkpoint(None, key, built).await.unwrap();
+    faults.script(Operation::SaveCheckpoint, [None, Some(Fault::Fail)]);
+    old.rebuild().await.unwrap_err();
+    faults.assert_all_met();
+    deposits(&store, "a", 1).await;
+    old.catch_up().await.unwrap();
+    assert_eq!(old.handled, 101);
+}
+
 every_store! {
     async fn in_memory_it_catches_up_and_goes_on(store: Store) {
         deposits(&store, "a", 3).await;
@@ -231,12 +285,14 @@ every_store! {
     }
 
     async fn more_than_a_page_is_handled_once(store: Store) {
-        for _ in 0..5 {
-            deposits(&store, "a", 700).await;
+        for _ in 0..9 {
+            deposits(&store, "a", 1000).await;
         }
-        let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
-        assert_eq!(balances.catch_up().await.unwrap().events, 3500);
-        assert_eq!((balances.by_account["a"], balances.handled), (3500, 3500));
+        let stored = Projector::<Balances>::stored(&store).await.unwrap();
+        for mut balances in [stored, Projector::<Balances>::in_memory(&store)] {
+            assert_eq!(balances.catch_up().await.unwrap().events, 9000);
+            assert_eq!((balances.by_account["a"], balances.handled), (9000, 9000));
+        }
     }
 
     async fn an_event_that_cannot_be_read_stops_it_before_that_event_each_time(store: Store) {

@@ -1,11 +1,14 @@
 //! Projections that run by themselves are what a fold from zero is, whatever is appended, paused, failing or ended meanwhile.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, StreamId};
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{Projection, ProjectionError, Projector};
 use recount::runner::{Handle, Runner, State};
+use recount::store::{Backend, Checkpoint, MemoryBackend, ProjectionKey};
 use recount::testing::{Fault, Faults, Operation};
 
 use crate::bank::{Account, Deposited, id};
@@ -73,7 +76,7 @@ async fn damage(store: &Store) {
 every_store! {
     async fn what_is_there_and_what_comes_is_handled_and_can_be_waited_for(store: Store) {
         deposit(&store, "a", 1).await;
-        let runner = Runner::new(&store);
+        let runner = Runner::new();
         let memory = runner.add(Projector::<Balances>::in_memory(&store));
         let stored = runner.add(Projector::<Opened>::stored(&store).await.unwrap());
         for amount in 2..20 {
@@ -98,7 +101,7 @@ every_store! {
         let before = deposit(&store, "a", 1).await;
         damage(&store).await;
         let last = deposit(&store, "b", 1).await;
-        let runner = Runner::new(&store);
+        let runner = Runner::new();
         let failing = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
         let other = runner.add(Projector::<Opened>::stored(&store).await.unwrap());
         soon(other.wait_for(last)).await.unwrap();
@@ -121,7 +124,7 @@ every_store! {
     }
 
     async fn one_that_is_paused_handles_nothing_until_it_is_resumed(store: Store) {
-        let runner = Runner::new(&store);
+        let runner = Runner::new();
         let balances = runner.add(Projector::<Balances>::in_memory(&store));
         let first = deposit(&store, "a", 1).await;
         soon(balances.wait_for(first)).await.unwrap();
@@ -144,7 +147,7 @@ every_store! {
                 break projector;
             }
         };
-        let runner = Runner::new(&failing);
+        let runner = Runner::new();
         let stored = runner.add(stored);
         let memory = runner.add(Projector::<Balances>::in_memory(&failing));
         let mut last = Position::START;
@@ -164,7 +167,7 @@ every_store! {
 
     async fn who_is_shut_down_goes_on_later_where_it_stood(store: Store) {
         for round in 1..=5_i64 {
-            let runner = Runner::new(&store);
+            let runner = Runner::new();
             let balances = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
             let mut last = Position::START;
             for _ in 0..round {
@@ -199,7 +202,7 @@ every_store! {
         }).collect();
         let mut runners = Vec::new();
         for _ in 0..3 {
-            let runner = Runner::new(&store);
+            let runner = Runner::new();
             let balances = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
             runners.push((runner, balances));
         }
@@ -268,12 +271,261 @@ every_store! {
     }
 
     async fn it_ends_when_its_store_is_closed(store: Store) {
-        let runner = Runner::new(&store);
+        let runner = Runner::new();
         let balances = runner.add(Projector::<Balances>::in_memory(&store));
+        let paused = runner.add(Projector::<Opened>::in_memory(&store));
+        let stopped = runner.add(Projector::<Balances>::in_memory(&store));
         let position = deposit(&store, "a", 1).await;
-        soon(balances.wait_for(position)).await.unwrap();
+        for handle in runner.handles() {
+            soon(handle.wait_for(position)).await.unwrap();
+        }
+        paused.pause();
+        comes_to(&paused, State::Paused).await;
+        balances.pause();
+        comes_to(&balances, State::Paused).await;
+        damage(&store).await;
+        comes_to(&stopped, State::Stopped).await;
         store.clone().close().await.unwrap();
-        comes_to(&balances, State::Ended).await;
+        for handle in runner.handles() {
+            comes_to(&handle, State::Ended).await;
+            let error = soon(handle.wait_for(Position(position.0 + 9))).await.unwrap_err();
+            assert!(error.source.is_none(), "{error}");
+        }
         soon(runner.shutdown()).await;
     }
+
+    async fn what_it_got_over_is_not_why_it_ended(store: Store) {
+        let faults = Faults::new();
+        let runner = Runner::new();
+        let balances = runner.add(Projector::<Balances>::in_memory(&faults.around(&store)));
+        let first = deposit(&store, "a", 1).await;
+        soon(balances.wait_for(first)).await.unwrap();
+        faults.next(Operation::Read, Fault::Fail);
+        let second = deposit(&store, "a", 1).await;
+        soon(balances.wait_for(second)).await.unwrap();
+        assert!(balances.status().await.last_error.is_some());
+        soon(runner.shutdown()).await;
+        let error = balances.wait_for(Position(second.0 + 1)).await.unwrap_err();
+        assert!(error.source.is_none(), "{error}");
+        assert!(error.to_string().contains("does not run any more"), "{error}");
+    }
+
+    async fn who_holds_the_state_hinders_neither_others_nor_the_end(store: Store) {
+        let runner = Runner::new();
+        let balances = runner.add(Projector::<Balances>::in_memory(&store));
+        let first = deposit(&store, "a", 1).await;
+        soon(balances.wait_for(first)).await.unwrap();
+        for _ in 0..3 {
+            let state = balances.read().await;
+            let next = deposit(&store, "a", 1).await;
+            // The projection has been woken, and would like to have the state for itself.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(soon(balances.read()).await.handled, state.handled);
+            drop(state);
+            soon(balances.wait_for(next)).await.unwrap();
+        }
+        let state = balances.read().await;
+        deposit(&store, "a", 1).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        balances.pause();
+        comes_to(&balances, State::Paused).await;
+        balances.resume();
+        soon(runner.shutdown()).await;
+        assert_eq!(state.handled, 4);
+    }
+
+    async fn one_that_is_resumed_does_not_say_that_it_is_paused(store: Store) {
+        let faults = Faults::new();
+        let runner = Runner::new();
+        let balances = runner.add(Projector::<Opened>::in_memory(&faults.around(&store)));
+        balances.pause();
+        comes_to(&balances, State::Paused).await;
+        faults.next(Operation::Read, Fault::Delay(Duration::from_millis(300)));
+        let event = NewEvent::json("Opened", 1, &BTreeMap::from([("holder", "o")])).unwrap();
+        let one = store.append(&StreamId::new("account", "o").unwrap(), Expected::Any, [event]).await;
+        balances.resume();
+        comes_to(&balances, State::CatchingUp).await;
+        soon(balances.wait_for(one.unwrap().position)).await.unwrap();
+        assert_eq!(balances.read().await.accounts, 1);
+    }
+}
+
+/// Panics on some amounts while it is told to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fragile {
+    sum: i64,
+}
+
+static BROKEN: AtomicBool = AtomicBool::new(true);
+
+#[projection(name = "fragile", of(Account))]
+impl Fragile {
+    fn deposited(&mut self, event: Deposited) {
+        self.sum += event.amount;
+        let broken = event.amount == 13 && BROKEN.load(Ordering::Relaxed);
+        assert!(!broken, "thirteen");
+    }
+}
+
+#[tokio::test]
+async fn one_that_panics_stops_and_counts_nothing_twice_when_it_tries_again() {
+    let store = Store::connect("memory:").await.unwrap();
+    let runner = Runner::new();
+    let memory = runner.add(Projector::<Fragile>::in_memory(&store));
+    let stored = runner.add(Projector::<Fragile>::stored(&store).await.unwrap());
+    let before = deposit(&store, "a", 1).await;
+    soon(stored.wait_for(before)).await.unwrap();
+    soon(memory.wait_for(before)).await.unwrap();
+    deposit(&store, "a", 13).await;
+    let last = deposit(&store, "a", 100).await;
+    for fragile in [&memory, &stored] {
+        for _ in 0..2 {
+            let error = soon(fragile.wait_for(last)).await.unwrap_err();
+            let Some(ProjectionError::Panicked { message, .. }) = error.source.as_deref() else {
+                panic!("{error:?}")
+            };
+            assert_eq!(message, "thirteen");
+            assert_eq!(fragile.status().await.state, State::Stopped);
+            fragile.resume();
+        }
+        soon(fragile.wait_for(last)).await.unwrap_err();
+    }
+    BROKEN.store(false, Ordering::Relaxed);
+    for fragile in [&memory, &stored] {
+        fragile.resume();
+        soon(fragile.wait_for(last)).await.unwrap();
+        assert_eq!(fragile.read().await.sum, 114);
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_ahead_of_its_log_has_handled_nothing_of_it() {
+    let backend = MemoryBackend::new();
+    let key = ProjectionKey {
+        name: Balances::NAME,
+        fingerprint: Balances::FINGERPRINT,
+    };
+    let checkpoint = Checkpoint {
+        revision: 0,
+        position: Position(1000),
+        state: Some(serde_json::to_vec(&Balances::default()).unwrap()),
+    };
+    let saved = backend.save_checkpoint(None, key, checkpoint).await;
+    saved.unwrap();
+    let store = Store::new(backend);
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
+    comes_to(&balances, State::Stopped).await;
+    let position = deposit(&store, "a", 1).await;
+    let error = soon(balances.wait_for(position)).await.unwrap_err();
+    let source = error.source.as_deref();
+    assert!(
+        matches!(source, Some(ProjectionError::AheadOfLog { .. })),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn each_runs_on_the_store_that_it_was_made_with() {
+    let runner = Runner::new();
+    let one = Store::connect("memory:").await.unwrap();
+    let other = Store::connect("memory:").await.unwrap();
+    for store in [
+        &one,
+        &other.for_tenant("a").unwrap(),
+        &other.for_tenant("b").unwrap(),
+    ] {
+        let balances = runner.add(Projector::<Balances>::in_memory(store));
+        for handled in 1..5 {
+            let position = deposit(store, "a", 1).await;
+            soon(balances.wait_for(position)).await.unwrap();
+            assert_eq!(balances.read().await.handled, handled);
+        }
+        assert_eq!(balances.status().await.lag, 0);
+    }
+}
+
+#[test]
+fn one_whose_runtime_ended_before_it_began_does_not_let_wait() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let began = runtime();
+    let store = began.block_on(Store::connect("memory:")).unwrap();
+    let runner = Runner::new();
+    let balances = began.block_on(async { runner.add(Projector::<Balances>::in_memory(&store)) });
+    drop(began);
+    let waited = runtime().block_on(async { soon(balances.wait_for(Position(1))).await });
+    waited.unwrap_err();
+}
+
+#[tokio::test]
+async fn its_rate_is_of_now() {
+    let store = Store::connect("memory:").await.unwrap();
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::in_memory(&store));
+    for _ in 0..100 {
+        deposit(&store, "a", 1).await;
+    }
+    soon(balances.wait_for(store.head().await.unwrap()))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let soon_after = balances.status().await.rate;
+    assert!(soon_after > 1.0 && soon_after <= 100.0, "{soon_after}");
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let later = balances.status().await.rate;
+    assert!(later < soon_after, "{soon_after} {later}");
+    // Events that come after a pause are not spread over it.
+    for _ in 0..12 {
+        for _ in 0..20 {
+            deposit(&store, "a", 1).await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let busy = balances.status().await.rate;
+    assert!(busy > soon_after, "{soon_after} {busy}");
+}
+
+#[tokio::test]
+async fn one_that_is_paused_while_it_catches_up_goes_on_between_two_pages() {
+    let store = Store::connect("memory:").await.unwrap();
+    deposit(&store, "a", 0).await;
+    let accounts = Repository::<Account>::new(&store);
+    for _ in 0..9 {
+        accounts
+            .execute(&id("a"), |_| Ok(vec![Deposited { amount: 1 }; 1000]))
+            .await
+            .unwrap();
+    }
+    let faults = Faults::new();
+    faults.script(
+        Operation::Read,
+        [None, Some(Fault::Delay(Duration::from_millis(300)))],
+    );
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::in_memory(&faults.around(&store)));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    balances.pause();
+    comes_to(&balances, State::Paused).await;
+    let handled = balances.read().await.handled;
+    assert!(handled > 0 && handled < 9001, "{handled}");
+    let last = deposit(&store, "a", 1).await;
+    balances.resume();
+    soon(balances.wait_for(last)).await.unwrap();
+    assert_eq!(**balances.read().await, from_zero(&store).await);
+}
+
+#[tokio::test]
+async fn one_whose_runner_is_gone_cannot_be_resumed() {
+    let store = Store::connect("memory:").await.unwrap();
+    let runner = Runner::new();
+    let balances = runner.add(Projector::<Balances>::in_memory(&store));
+    drop(runner);
+    balances.pause();
+    balances.resume();
+    comes_to(&balances, State::Ended).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use recount::log::{Batch, Expected, NewEvent, Query, ReadError, StreamId};
+use recount::log::{Batch, Expected, NewEvent, Query, ReadError, StreamId, TenantId};
 use recount::prelude::*;
 use recount::store::Subscription;
 use recount::testing::{Fault, Faults, Operation};
@@ -53,10 +53,11 @@ every_store! {
         append(&store, "note", "One").await;
         append(&store, "note", "Two").await;
         let mut all = store.subscribe(Query::all().category("note"));
-        assert!(!all.is_live());
         for name in ["One", "Two"] {
+            assert!(!all.is_live());
             assert_eq!(next(&mut all).await.unwrap(), name);
         }
+        assert!(all.is_live());
         // It waits, and wakes.
         let (waiting, writer) = (async { (next(&mut all).await, all) }, store.clone());
         let (written, (third, mut all)) = tokio::join!(
@@ -136,7 +137,10 @@ every_store! {
         for ended in [&mut limited, &mut bounded, &mut paged] {
             assert_eq!(next(ended).await, None);
             assert!(soon(ended.next_page()).await.unwrap().is_none());
+            // Where to go on: the third was not given.
+            assert_eq!(ended.position(), second);
         }
+        assert!(!limited.is_live());
         assert_eq!(next(&mut open).await.unwrap(), "Three");
         let waiting = tokio::spawn(async move { (next(&mut open).await, next(&mut open).await) });
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -235,6 +239,59 @@ every_store! {
         for reader in readers {
             let seen = tokio::time::timeout(Duration::from_mins(1), reader).await.expect("it sees them all").unwrap();
             assert!(seen == stored, "what was followed is what is stored");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_another_tenant_is_refused_even_when_there_is_nothing_to_read() {
+    let store = Store::connect("memory:").await.unwrap();
+    let mine = store.for_tenant("mine").unwrap();
+    let others = stream("note", "a").in_tenant(Some(TenantId::new("other").unwrap()));
+    let mut refused = mine.subscribe(Query::stream(&others));
+    for _ in 0..2 {
+        let error = soon(refused.next()).await.unwrap_err();
+        assert!(matches!(error, ReadError::OutsideTenant { .. }), "{error}");
+    }
+}
+
+/// That its metadata is none is found out only by whoever asks for the event as a value of its own.
+#[tokio::test]
+async fn behind_an_event_that_cannot_be_given_nothing_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let store = Store::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    for name in ["Damaged", "Two", "Three", "Four"] {
+        append(&store, "note", name).await;
+    }
+    let shell = rusqlite::Connection::open(&path).unwrap();
+    shell
+        .execute_batch(
+            "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE type = 'trigger'; PRAGMA writable_schema = RESET;
+             UPDATE events SET metadata = 'none' WHERE position = 1",
+        )
+        .unwrap();
+    for limit in 1..=3 {
+        for paged in [false, true] {
+            let mut notes = store.subscribe(Query::all().category("note").limit(limit));
+            let error = soon(notes.next()).await.unwrap_err();
+            let ReadError::Corrupt { position, .. } = error else {
+                panic!("{error}")
+            };
+            assert_eq!((position, notes.position()), (Position(1), Position(1)));
+            let mut seen = Vec::new();
+            while (seen.len() as u64) < limit {
+                if paged {
+                    let page = soon(notes.next_page()).await.unwrap().unwrap();
+                    seen.extend(page.iter().map(|record| record.position().0));
+                } else {
+                    seen.push(soon(notes.next()).await.unwrap().unwrap().position.0);
+                }
+            }
+            assert_eq!(seen, (2..2 + limit).collect::<Vec<_>>());
+            assert_eq!(next(&mut notes).await, None);
         }
     }
 }

@@ -50,7 +50,8 @@ pub struct Projector<P> {
     /// How often the store's checkpoint was saved when it was read or saved here.
     revision: u64,
     home: Home<P>,
-    /// The state may be ahead of the position: a page was handled and not yet saved when something ended the call.
+    /// The state may be ahead of the position: something ended the call when a page was handled and not yet saved, or a method
+    /// panicked.
     ahead: bool,
     /// Reads on from the position, up to the other one.
     reading: Option<(Reader, Position)>,
@@ -137,6 +138,14 @@ pub enum ProjectionError {
     /// The checkpoint could not be read or saved.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// One of its methods panicked, which is said where it is [run in the background](crate::runner).
+    #[error("projection {projection} stopped before an event on which it panicked: {message}")]
+    Panicked {
+        /// The projection's name.
+        projection: &'static str,
+        /// What the panic said.
+        message: String,
+    },
 }
 
 impl<P: Projection + Default> Projector<P> {
@@ -202,10 +211,11 @@ impl<P: Projection> Projector<P> {
     /// Handles all events that were stored since, up to the end of the log.
     ///
     /// # Errors
-    /// [`ProjectionError`]; the state is then that of [`position`](Self::position), and the next call goes on from there.
+    /// [`ProjectionError`]; the next call goes on from [`position`](Self::position). The state is that of this position, but for one
+    /// page that may be handled already and not saved; no event of it counts twice.
     ///
     /// # Cancel safety
-    /// A dropped future leaves state and position in step; the next call goes on from there.
+    /// A dropped future is as an error: the next call goes on.
     pub async fn catch_up(&mut self) -> Result<Progress, ProjectionError> {
         self.catch_up_to(Position(u64::MAX)).await
     }
@@ -277,7 +287,10 @@ impl<P: Projection> Projector<P> {
                     break;
                 }
                 // Whoever else runs it takes the rebuilt state from the store, as soon as it is there.
-                Err(CheckpointError::Moved { actual, .. }) => self.revision = actual,
+                Err(CheckpointError::Moved { actual, .. }) => {
+                    // Should this end here, the other's state is taken, not replaced by the old one.
+                    (self.revision, self.ahead) = (actual, true);
+                }
                 Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
         }
@@ -286,6 +299,10 @@ impl<P: Projection> Projector<P> {
         self.ahead = false;
         self.reading = None;
         Ok(())
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// The position up to which all events are handled.
@@ -353,8 +370,8 @@ impl<P: Projection> Projector<P> {
             self.move_to(self.position, end).await?;
             return Ok(());
         };
-        // From here to the end of the page nothing waits, so memory's state and position move in step.
-        self.ahead = !in_memory;
+        // From here to the end of the page nothing waits, so memory's state and position move in step, unless a method panics.
+        self.ahead = true;
         let before = self.position;
         let (mut last, mut handled, mut failed) = (before, 0_usize, None);
         for record in page.iter() {
@@ -427,10 +444,15 @@ impl<P: Projection> Projector<P> {
             .await
     }
 
-    /// Takes state and position from the store.
+    /// Takes state and position from the store; memory has none but the first.
     async fn reload(&mut self) -> Result<(), ProjectionError> {
-        let Home::Store { new, decode, .. } = self.home else {
-            return Ok(());
+        let (new, decode) = match self.home {
+            Home::Store { new, decode, .. } => (new, decode),
+            Home::Memory { new } => {
+                (self.state, self.position) = (new(), Position::START);
+                (self.ahead, self.reading) = (false, None);
+                return Ok(());
+            }
         };
         let stored = self
             .store

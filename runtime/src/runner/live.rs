@@ -7,8 +7,8 @@ use std::task::Poll;
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::member::{Member, Wanted, is_decided};
-use super::status::Status;
+use super::member::{Member, Wanted, is_decided, soon_alone};
+use super::status::{State, Status};
 use crate::log::Position;
 use crate::projection::{Progress, Projection, ProjectionError, Projector};
 
@@ -26,7 +26,7 @@ use crate::projection::{Progress, Projection, ProjectionError, Projector};
 /// use recount::{projection::Projector, runner::Runner};
 ///
 /// let store = Store::connect("memory:").await?;
-/// let runner = Runner::new(&store);
+/// let runner = Runner::new();
 /// runner.add(Projector::<Total>::in_memory(&store));
 /// for handle in runner.handles() {
 ///     handle.pause();
@@ -79,7 +79,7 @@ impl Handle {
     /// It waits for one that is paused too; give it a limit with `tokio::time::timeout` where that may be.
     ///
     /// # Errors
-    /// [`WaitError`] when it has stopped before that.
+    /// [`WaitError`] when it has stopped or ended before that.
     ///
     /// # Cancel safety
     /// It may be dropped at any time.
@@ -91,11 +91,12 @@ impl Handle {
         if is_decided(last, position) == Poll::Ready(true) {
             return Ok(());
         }
+        let stopped = last.state == State::Stopped;
         Err(WaitError {
             projection: self.0.name,
             position,
             reached: last.position,
-            source: self.0.last_error(),
+            source: stopped.then(|| self.0.last_error()).flatten(),
         })
     }
 
@@ -123,7 +124,8 @@ impl<P> Live<P> {
 
     /// The state as it is between two pages; the guard derefs to the projector, and that to the state.
     ///
-    /// While the guard lives the projection waits: take what you need and let it go.
+    /// While the guard lives the projection waits: take what you need and let it go, before you wait for a position above all.
+    /// Two guards at once hinder nobody but the projection.
     pub async fn read(&self) -> RwLockReadGuard<'_, Projector<P>> {
         self.projector.read().await
     }
@@ -141,7 +143,11 @@ impl<P: Projection> Live<P> {
     pub async fn rebuild(&self) -> Result<Progress, ProjectionError> {
         let mut fresh = self.read().await.beside();
         let mut events = fresh.catch_up().await?.events;
-        let mut projector = self.projector.write().await;
+        let mut projector = loop {
+            if let Some(projector) = soon_alone(&self.projector).await {
+                break projector;
+            }
+        };
         // What was handled meanwhile; from here on nothing is handled beside it.
         events += fresh.catch_up().await?.events;
         projector.adopt(fresh).await?;
@@ -173,10 +179,11 @@ impl<P> Deref for Live<P> {
     }
 }
 
-/// The projection stopped before it had handled what was waited for.
+/// The projection stopped, or ended, before it had handled what was waited for.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "projection {projection} stopped at position {reached}, before position {position}; its status says why, and `resume` lets it go on"
+    "projection {projection} stands at position {reached}, before position {position}, and {}",
+    if source.is_some() { "has stopped; `resume` lets it try again" } else { "does not run any more" }
 )]
 #[non_exhaustive]
 pub struct WaitError {
@@ -186,6 +193,6 @@ pub struct WaitError {
     pub position: Position,
     /// The position up to which everything is handled.
     pub reached: Position,
-    /// What it stopped for; none when its runner was shut down.
+    /// What it stopped for; none when it [ended](State::Ended).
     pub source: Option<Arc<ProjectionError>>,
 }

@@ -1,12 +1,14 @@
 //! One projection of a runner: what it is told, what it tells, and its task.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{RwLock, watch};
+use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 
 use super::status::{State, Status};
 use crate::Store;
@@ -22,6 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The shortest time that a rate is taken over.
 const RATED: Duration = Duration::from_secs(1);
+
+/// How long the task queues for the state, until it lets those who read go first.
+const IN_QUEUE: Duration = Duration::from_millis(50);
 
 /// What the task is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +61,24 @@ struct Told {
     events: u64,
     recorded_at: Option<DateTime<Utc>>,
     last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
+    /// Events a second before the moment of `rated`.
     rate: f64,
-    /// When the rate was taken, and how many events there were.
+    /// Since when the rate is taken, and how many events there were.
     rated: (Instant, u64),
+}
+
+impl Told {
+    /// Events a second, up to a moment.
+    fn rate(&self, now: Instant) -> f64 {
+        let (since, before) = self.rated;
+        let past = now.saturating_duration_since(since);
+        if past < RATED {
+            return self.rate;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a rate, to look at")]
+        let events = (self.events - before) as f64;
+        events / past.as_secs_f64()
+    }
 }
 
 impl Member {
@@ -108,7 +128,7 @@ impl Member {
                 Some(Duration::ZERO)
             },
             events: told.events,
-            rate: told.rate,
+            rate: told.rate(Instant::now()),
             last_error: told.last_error.clone(),
         }
     }
@@ -142,17 +162,15 @@ impl Member {
         });
     }
 
-    fn has(&self, done: Done) {
+    /// It has done this, since that moment.
+    fn has(&self, done: Done, since: Instant) {
         let mut told = self.told();
+        if since.saturating_duration_since(told.rated.0) >= RATED {
+            told.rate = told.rate(since);
+            told.rated = (since, told.events);
+        }
         told.events += done.events;
         told.recorded_at = done.recorded_at.or(told.recorded_at);
-        let (since, before) = told.rated;
-        if done.events > 0 && since.elapsed() >= RATED {
-            #[expect(clippy::cast_precision_loss, reason = "a rate, to look at")]
-            let events = (told.events - before) as f64;
-            told.rate = events / since.elapsed().as_secs_f64();
-            told.rated = (Instant::now(), told.events);
-        }
     }
 
     fn failed(&self, error: ProjectionError) {
@@ -184,7 +202,7 @@ async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) 
 }
 
 /// Says that the task has ended, however it did.
-struct Ended(Arc<Member>);
+pub(super) struct Ended(pub(super) Arc<Member>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
@@ -193,11 +211,7 @@ impl Drop for Ended {
 }
 
 /// The task of one projection.
-pub(super) async fn run<P: Projection + Sync>(
-    projector: Arc<RwLock<Projector<P>>>,
-    member: Arc<Member>,
-) {
-    let member = Ended(member);
+pub(super) async fn run<P: Projection + Sync>(projector: Arc<RwLock<Projector<P>>>, member: Ended) {
     let member = &member.0;
     // Before the first look at the log, so that what is appended during it wakes.
     let mut appended = member.store.watch();
@@ -210,11 +224,12 @@ pub(super) async fn run<P: Projection + Sync>(
             Wanted::Run => {}
             Wanted::Pause => {
                 member.is(State::Paused);
-                changed(&mut wanted).await;
+                either(changed(&mut wanted), appended.closed()).await;
                 continue;
             }
         }
-        match catch_up(&projector, member, &wanted).await {
+        let caught_up = unless_it_panics(catch_up(&projector, member, &wanted)).await;
+        match caught_up.unwrap_or_else(|panic| Err(panicked::<P>(panic.as_ref()))) {
             Ok(true) => {
                 pause = PAUSE;
                 either(appended.changed(), changed(&mut wanted)).await;
@@ -228,9 +243,13 @@ pub(super) async fn run<P: Projection + Sync>(
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Err(error) => {
+                if matches!(error, ProjectionError::AheadOfLog { .. }) {
+                    // What it has handled is of another log.
+                    member.is_at(Position::START);
+                }
                 member.failed(error);
                 member.is(State::Stopped);
-                changed(&mut wanted).await;
+                either(changed(&mut wanted), appended.closed()).await;
             }
         }
     }
@@ -240,6 +259,63 @@ pub(super) async fn run<P: Projection + Sync>(
 async fn changed(wanted: &mut watch::Receiver<Wanted>) {
     // The sender is the member's, which the task holds.
     let _ = wanted.changed().await;
+}
+
+/// What comes of the work, or what it panicked with.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        // It is not polled again after a panic, and the projector knows what it must not go on with.
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+fn panicked<P: Projection>(panic: &(dyn Any + Send)) -> ProjectionError {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+    ProjectionError::Panicked {
+        projection: P::NAME,
+        message: said.unwrap_or("it did not say why").to_owned(),
+    }
+}
+
+/// The projector for oneself, unless others read it for long.
+///
+/// Who reads and asks to read once more, within one expression for example, would wait for whoever is in the queue, who waits for
+/// them: so that one leaves the queue from time to time.
+pub(super) async fn soon_alone<P>(
+    projector: &RwLock<Projector<P>>,
+) -> Option<RwLockWriteGuard<'_, Projector<P>>> {
+    if let Ok(alone) = projector.try_write() {
+        return Some(alone);
+    }
+    let mut alone = None;
+    either(
+        async { alone = Some(projector.write().await) },
+        sleep(IN_QUEUE),
+    )
+    .await;
+    alone
+}
+
+/// The projector for the task alone; none when it was told something meanwhile.
+async fn alone<'a, P>(
+    projector: &'a RwLock<Projector<P>>,
+    wanted: &watch::Receiver<Wanted>,
+) -> Option<RwLockWriteGuard<'a, Projector<P>>> {
+    while !wanted.has_changed().unwrap_or(true) {
+        let (mut alone, mut wanted) = (None, wanted.clone());
+        let soon = async { alone = soon_alone(projector).await };
+        either(soon, changed(&mut wanted)).await;
+        if alone.is_some() {
+            return alone;
+        }
+    }
+    None
 }
 
 /// Handles what the log has by now; false when the task was told something before it was done.
@@ -261,18 +337,17 @@ async fn catch_up<P: Projection + Sync>(
             return Ok(true);
         }
         // One event more is handled in no time.
-        if end.0 - position.0 > 1 {
+        if end.0 - position.0 > 1 || member.reached.borrow().state != State::Live {
             member.is(State::CatchingUp);
         }
         loop {
-            if wanted.has_changed().unwrap_or(true) {
-                return Ok(false);
-            }
             // For one page at a time, so that others can read the state in between.
-            let mut projector = projector.write().await;
-            let mut done = Done::default();
+            let Some(mut projector) = alone(projector, wanted).await else {
+                return Ok(false);
+            };
+            let (since, mut done) = (Instant::now(), Done::default());
             let stepped = projector.step(end, &mut done).await;
-            member.has(done);
+            member.has(done, since);
             member.is_at(projector.position());
             if !stepped? {
                 break;

@@ -6,8 +6,9 @@
 //!
 //! # When something fails
 //! While the store cannot be reached, a projection tries again, after pauses that grow to five seconds, and goes on where it
-//! stood. On anything else, as an event that cannot be read, it [stops](State::Stopped) before that event, with the error in its
-//! status, and every other goes on; [`Handle::resume`] lets it try again.
+//! stood. On anything else, as an event that cannot be read or a method that panics, it [stops](State::Stopped) before that event,
+//! with the error in its status, and every other goes on; [`Handle::resume`] lets it try again. After a panic that is done from
+//! where the state was saved last, in memory from the first event: until then the state may hold a part of what was handled.
 //!
 //! # Several processes
 //! A [stored](crate::projection::Projector::stored) projection may run in several processes at once: each event counts once, since a
@@ -23,9 +24,8 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
 pub use self::live::{Handle, Live, WaitError};
-use self::member::{Member, Wanted, run};
+use self::member::{Ended, Member, Wanted, run};
 pub use self::status::{State, Status};
-use crate::Store;
 use crate::projection::{Projection, Projector};
 
 /// Runs projections in the background.
@@ -51,7 +51,7 @@ use crate::projection::{Projection, Projector};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = Store::connect("memory:").await?;
-/// let runner = Runner::new(&store);
+/// let runner = Runner::new();
 /// let total = runner.add(Projector::<Total>::stored(&store).await?);
 ///
 /// let counters = Repository::<Counter>::new(&store);
@@ -62,29 +62,26 @@ use crate::projection::{Projection, Projector};
 /// runner.shutdown().await;
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Runner {
-    store: Store,
     members: Mutex<Vec<(Handle, JoinHandle<()>)>>,
 }
 
 impl Runner {
-    /// A runner without projections, on the handle's tenant.
-    pub fn new(store: &Store) -> Self {
-        Self {
-            store: store.clone(),
-            members: Mutex::default(),
-        }
+    /// A runner without projections.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Begins to run a projection from where it stands.
+    /// Begins to run a projection from where it stands, on the store and for the tenant that it was made with.
     ///
     /// # Panics
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
     pub fn add<P: Projection + Sync>(&self, projector: Projector<P>) -> Live<P> {
-        let member = Arc::new(Member::new(P::NAME, &self.store, projector.position()));
+        let (store, position) = (projector.store(), projector.position());
+        let member = Arc::new(Member::new(P::NAME, store, position));
         let projector = Arc::new(RwLock::new(projector));
-        let task = tokio::spawn(run(Arc::clone(&projector), Arc::clone(&member)));
+        let task = tokio::spawn(run(Arc::clone(&projector), Ended(Arc::clone(&member))));
         let handle = Handle::of(member);
         self.members().push((handle.clone(), task));
         Live::new(handle, projector)
@@ -114,7 +111,7 @@ impl Runner {
         }
         let members = std::mem::take(&mut *self.members());
         for (_, task) in members {
-            // One that panicked has told so by its panic.
+            // However it ended.
             let _ = task.await;
         }
     }

@@ -23,7 +23,7 @@ use crate::projection::ProjectionError;
 /// use recount::{projection::Projector, runner::{Runner, State}};
 ///
 /// let store = Store::connect("memory:").await?;
-/// let runner = Runner::new(&store);
+/// let runner = Runner::new();
 /// let total = runner.add(Projector::<Total>::in_memory(&store));
 /// total.wait_for(store.head().await?).await?;
 /// for status in runner.status().await {
@@ -47,7 +47,7 @@ pub struct Status {
     pub lag_time: Option<Duration>,
     /// How many events were handled since it was added.
     pub events: u64,
-    /// Events a second, over the last second or two in which it handled any.
+    /// Events a second, over the last second or two, and longer while it handles none: it then goes to zero.
     pub rate: f64,
     /// The last error since it was added, and when it came about. One that runs has got over it.
     pub last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
@@ -73,7 +73,7 @@ pub enum State {
     Retrying,
     /// It met an error that does not pass by itself, and waits to be [resumed](super::Handle::resume).
     Stopped,
-    /// Its runner was shut down, or dropped.
+    /// It does not run any more: its runner was shut down or dropped, or its store was closed.
     Ended,
 }
 
@@ -100,7 +100,7 @@ impl fmt::Display for Status {
             ..
         } = self;
         write!(f, "{name}: {state} at {position}, {events} events handled")?;
-        if self.rate > 0.0 {
+        if self.rate >= 0.5 {
             write!(f, ", {:.0}/s", self.rate)?;
         }
         if self.lag > 0 {

@@ -140,6 +140,11 @@ impl Reader {
         &self.page
     }
 
+    /// Whether nothing followed what was given last, when it was read.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.done && self.index >= self.page.len()
+    }
+
     /// The next event as a value of its own, or `None` at the end.
     ///
     /// # Errors

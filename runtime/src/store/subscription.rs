@@ -127,8 +127,14 @@ impl Subscription {
     /// What reads up to the end of the log, once that is ahead; `None` when nothing is to come.
     async fn reading(&mut self) -> Result<Option<&mut Reader>, ReadError> {
         while self.reader.is_none() {
+            if let Some(stream) = &self.query.stream
+                && let Err((stream, tenant)) = self.store.bind(stream)
+            {
+                // There will never be anything to read.
+                return Err(ReadError::OutsideTenant { stream, tenant });
+            }
             let last = self.query.up_to.unwrap_or(Position(u64::MAX));
-            if self.closed || self.position >= last || self.query.limit == Some(0) {
+            if self.closed || self.position >= last || self.is_at_limit() {
                 return Ok(None);
             }
             match self.store.head().await {
@@ -152,20 +158,29 @@ impl Subscription {
         if let Some(limit) = &mut self.query.limit {
             *limit = limit.saturating_sub(count as u64);
         }
+        self.live |= !self.is_at_limit() && self.reader.as_ref().is_some_and(Reader::is_used_up);
     }
 
-    /// Nothing follows up to where the log ended.
+    fn is_at_limit(&self) -> bool {
+        self.query.limit == Some(0)
+    }
+
+    /// Nothing follows up to where the log ended, unless the limit was reached before.
     fn passed(&mut self) {
         self.reader = None;
         self.within_page = false;
-        self.live = true;
-        self.position = self.end;
+        if !self.is_at_limit() {
+            self.live = true;
+            self.position = self.end;
+        }
     }
 
     /// An error of a store that was closed is the end; a damaged row is passed over.
     fn failed(&mut self, error: ReadError) -> Result<(), ReadError> {
         if let ReadError::Corrupt { position, .. } = &error {
+            // Read anew: the reader may have others of its page left, and counts this one towards its limit.
             self.position = *position;
+            self.reader = None;
         }
         if !self.watch.is_closed() {
             return Err(error);

@@ -50,6 +50,13 @@ impl Watch {
         self.attention.0.is_closed()
     }
 
+    /// Returns when the store was closed.
+    pub(crate) async fn closed(&self) {
+        let mut closed = self.attention.0.0.closed.subscribe();
+        // The sender is there as long as `attention`.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
     /// Returns when something may have been appended since this watch was made or since this returned the last time, by this
     /// process or by any other: within milliseconds as a rule.
     ///
