@@ -294,6 +294,20 @@ every_store! {
         soon(runner.shutdown()).await;
     }
 
+    async fn a_checkpoint_that_cannot_be_saved_is_saved_later(store: Store) {
+        let faults = Faults::new();
+        let stored = Projector::<Balances>::stored(&faults.around(&store)).await.unwrap();
+        let runner = Runner::new();
+        let balances = runner.add(stored);
+        for (turn, fault) in [Fault::Fail, Fault::LoseRequest, Fault::LoseAnswer, Fault::Conflict].into_iter().enumerate() {
+            faults.next(Operation::SaveCheckpoint, fault);
+            let position = deposit(&store, "a", 1).await;
+            soon(balances.wait_for(position)).await.unwrap();
+            faults.assert_all_met();
+            assert_eq!(balances.read().await.handled, turn as u64 + 1);
+        }
+    }
+
     async fn what_it_got_over_is_not_why_it_ended(store: Store) {
         let faults = Faults::new();
         let runner = Runner::new();

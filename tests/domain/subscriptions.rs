@@ -148,6 +148,16 @@ every_store! {
         assert_eq!(soon(waiting).await.unwrap(), (None, None));
     }
 
+    async fn one_that_reads_while_its_store_is_closed_ends(store: Store) {
+        let faults = Faults::new();
+        faults.next(Operation::Head, Fault::Delay(Duration::from_millis(200)));
+        let mut all = faults.around(&store).subscribe(Query::all());
+        let reading = tokio::spawn(async move { next(&mut all).await });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        store.close().await.unwrap();
+        assert_eq!(soon(reading).await.unwrap(), None);
+    }
+
     async fn a_future_that_was_dropped_loses_nothing(store: Store) {
         let mut all = store.subscribe(Query::all().category("note").page_size(2));
         let mut seen = Vec::new();
