@@ -59,7 +59,7 @@ struct Bank {
 
 impl Bank {
     async fn open(store: &Store) -> Result<Self, AnyError> {
-        let runner = Runner::new(store);
+        let runner = Runner::new();
         Ok(Self {
             store: store.clone(),
             balances: runner.add(Projector::stored(store).await?),

@@ -228,7 +228,7 @@ every_store! {
         for name in ["0", "1"] {
             deposit(&store, name, 1).await;
         }
-        let runner = Runner::new(&store);
+        let runner = Runner::new();
         let stored = runner.add(Projector::<Balances>::stored(&store).await.unwrap());
         let memory = runner.add(Projector::<Balances>::in_memory(&store));
         soon(stored.wait_for(store.head().await.unwrap())).await.unwrap();
