@@ -4,7 +4,6 @@ mod projector;
 
 use chrono::{DateTime, Utc};
 
-pub(crate) use projector::Done;
 pub use projector::{Progress, ProjectionError, Projector};
 
 use crate::event::{DecodeError, PayloadError};

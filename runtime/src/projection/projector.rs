@@ -2,7 +2,6 @@
 
 use std::ops::Deref;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,15 +54,6 @@ pub struct Projector<P> {
     ahead: bool,
     /// Reads on from the position, up to the other one.
     reading: Option<(Reader, Position)>,
-}
-
-/// What was done by [`Projector::step`].
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Done {
-    /// How many events were handled.
-    pub(crate) events: u64,
-    /// When the last of them was recorded.
-    pub(crate) recorded_at: Option<DateTime<Utc>>,
 }
 
 /// Where the state lives.
@@ -231,10 +221,10 @@ impl<P: Projection> Projector<P> {
     pub async fn catch_up_to(&mut self, position: Position) -> Result<Progress, ProjectionError> {
         // Taken once: an event that is appended after this waits for the next call, so that this one comes to an end.
         let end = self.end_of_log().await?.min(position);
-        let mut done = Done::default();
-        while self.step(end, &mut done).await? {}
+        let mut events = 0;
+        while self.step(end, &mut events).await? {}
         Ok(Progress {
-            events: done.events,
+            events,
             position: self.position,
         })
     }
@@ -323,14 +313,14 @@ impl<P: Projection> Projector<P> {
         self.state
     }
 
-    /// Handles the next page of events up to a position, and adds to what was done; false once that is reached.
+    /// Handles the next page of events up to a position, and counts them; false once that is reached.
     ///
     /// # Cancel safety
     /// As [`catch_up`](Self::catch_up).
     pub(crate) async fn step(
         &mut self,
         end: Position,
-        done: &mut Done,
+        events: &mut u64,
     ) -> Result<bool, ProjectionError> {
         if self.ahead {
             self.reload().await?;
@@ -339,7 +329,7 @@ impl<P: Projection> Projector<P> {
             self.reading = None;
             return Ok(false);
         }
-        let stepped = self.read_and_handle(end, done).await;
+        let stepped = self.read_and_handle(end, events).await;
         if stepped.is_err() {
             // What could not be read or handled is not passed over by the next call.
             self.reading = None;
@@ -350,7 +340,7 @@ impl<P: Projection> Projector<P> {
     async fn read_and_handle(
         &mut self,
         end: Position,
-        done: &mut Done,
+        events: &mut u64,
     ) -> Result<(), ProjectionError> {
         let in_memory = matches!(self.home, Home::Memory { .. });
         if !matches!(&self.reading, Some((_, to)) if *to == end) {
@@ -373,7 +363,7 @@ impl<P: Projection> Projector<P> {
         // From here to the end of the page nothing waits, so memory's state and position move in step, unless a method panics.
         self.ahead = true;
         let before = self.position;
-        let (mut last, mut handled, mut failed) = (before, 0_usize, None);
+        let (mut last, mut handled, mut failed) = (before, 0, None);
         for record in page.iter() {
             if let Err(source) = self.state.handle(&record) {
                 failed = Some(source);
@@ -385,15 +375,12 @@ impl<P: Projection> Projector<P> {
                 self.position = last;
             }
         }
-        let newest = page.get(handled.wrapping_sub(1));
-        let recorded_at = newest.map(|record| record.recorded_at());
         self.ahead = !in_memory && handled > 0;
         // What came before an event that cannot be read is handled, and saved.
         if !self.move_to(before, last).await? {
             return Ok(());
         }
-        done.events += handled as u64;
-        done.recorded_at = recorded_at.or(done.recorded_at);
+        *events += handled;
         match failed {
             Some(source) => Err(ProjectionError::Decode {
                 projection: P::NAME,

@@ -13,8 +13,8 @@ use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 use super::status::{State, Status};
 use crate::Store;
 use crate::background::sleep;
-use crate::log::{Position, ReadError};
-use crate::projection::{Done, Projection, ProjectionError, Projector};
+use crate::log::{Position, Query, ReadError, Selector};
+use crate::projection::{Projection, ProjectionError, Projector};
 
 /// The first pause after the store could not be used; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -41,6 +41,8 @@ pub(super) enum Wanted {
 pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) store: Store,
+    /// The events that it handles.
+    selectors: Vec<Selector>,
     pub(super) wanted: watch::Sender<Wanted>,
     pub(super) reached: watch::Sender<Reached>,
     told: Mutex<Told>,
@@ -59,7 +61,6 @@ struct Told {
     /// Where the log ended when it was asked last.
     end: Position,
     events: u64,
-    recorded_at: Option<DateTime<Utc>>,
     last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
     /// Events a second before the moment of `rated`.
     rate: f64,
@@ -82,17 +83,17 @@ impl Told {
 }
 
 impl Member {
-    pub(super) fn new(name: &'static str, store: &Store, position: Position) -> Self {
-        let state = State::CatchingUp;
+    pub(super) fn new<P: Projection>(projector: &Projector<P>) -> Self {
+        let (state, position) = (State::CatchingUp, projector.position());
         Self {
-            name,
-            store: store.clone(),
+            name: P::NAME,
+            store: projector.store().clone(),
+            selectors: P::selectors(),
             wanted: watch::Sender::new(Wanted::Run),
             reached: watch::Sender::new(Reached { position, state }),
             told: Mutex::new(Told {
                 end: position,
                 events: 0,
-                recorded_at: None,
                 last_error: None,
                 rate: 0.0,
                 rated: (Instant::now(), 0),
@@ -114,23 +115,42 @@ impl Member {
             self.told().end = end;
         }
         let Reached { position, state } = *self.reached.borrow();
-        let told = self.told();
-        let lag = told.end.0.saturating_sub(position.0);
+        let end = self.told().end;
+        let oldest = self.oldest_after(position, end).await;
+        // Where nothing is to be handled, it does not matter where the log ends.
+        let is_behind = !matches!(oldest, Ok(None));
         let age = |at: DateTime<Utc>| (Utc::now() - at).to_std().unwrap_or_default();
+        let told = self.told();
         Status {
             name: self.name,
             state,
             position,
-            lag,
-            lag_time: if lag > 0 {
-                told.recorded_at.map(age)
+            lag: if is_behind {
+                end.0.saturating_sub(position.0)
             } else {
-                Some(Duration::ZERO)
+                0
             },
+            lag_time: oldest.ok().map(|oldest| oldest.map_or(Duration::ZERO, age)),
             events: told.events,
             rate: told.rate(Instant::now()),
             last_error: told.last_error.clone(),
         }
+    }
+
+    /// When the first event was recorded that it has to handle between two positions, if there is any.
+    async fn oldest_after(
+        &self,
+        position: Position,
+        end: Position,
+    ) -> Result<Option<DateTime<Utc>>, ReadError> {
+        if end <= position {
+            return Ok(None);
+        }
+        let query = Query::all().any_of(self.selectors.clone());
+        let query = query.after(position).up_to(end).limit(1).page_size(1);
+        let mut reader = self.store.read(query.without_context());
+        let page = reader.next_page().await?;
+        Ok(page.and_then(|page| Some(page.get(0)?.recorded_at())))
     }
 
     fn is(&self, state: State) {
@@ -162,15 +182,14 @@ impl Member {
         });
     }
 
-    /// It has done this, since that moment.
-    fn has(&self, done: Done, since: Instant) {
+    /// It has handled so many events, since that moment.
+    fn has_handled(&self, events: u64, since: Instant) {
         let mut told = self.told();
         if since.saturating_duration_since(told.rated.0) >= RATED {
             told.rate = told.rate(since);
             told.rated = (since, told.events);
         }
-        told.events += done.events;
-        told.recorded_at = done.recorded_at.or(told.recorded_at);
+        told.events += events;
     }
 
     fn failed(&self, error: ProjectionError) {
@@ -345,9 +364,9 @@ async fn catch_up<P: Projection + Sync>(
             let Some(mut projector) = alone(projector, wanted).await else {
                 return Ok(false);
             };
-            let (since, mut done) = (Instant::now(), Done::default());
-            let stepped = projector.step(end, &mut done).await;
-            member.has(done, since);
+            let (since, mut events) = (Instant::now(), 0);
+            let stepped = projector.step(end, &mut events).await;
+            member.has_handled(events, since);
             member.is_at(projector.position());
             if !stepped? {
                 break;

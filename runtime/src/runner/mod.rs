@@ -78,8 +78,7 @@ impl Runner {
     /// # Panics
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
     pub fn add<P: Projection + Sync>(&self, projector: Projector<P>) -> Live<P> {
-        let (store, position) = (projector.store(), projector.position());
-        let member = Arc::new(Member::new(P::NAME, store, position));
+        let member = Arc::new(Member::new(&projector));
         let projector = Arc::new(RwLock::new(projector));
         let task = tokio::spawn(run(Arc::clone(&projector), Ended(Arc::clone(&member))));
         let handle = Handle::of(member);

@@ -41,9 +41,10 @@ pub struct Status {
     pub state: State,
     /// Everything up to this position is handled.
     pub position: Position,
-    /// How far the end of the log is ahead, in positions: at least as many as there are events to handle.
+    /// How far the end of the log is ahead, in positions: at least as many as there are events to handle, and 0 when there are none.
     pub lag: u64,
-    /// How old the newest event is that it handled, while it is behind; zero when it is not, and unknown while it has handled none.
+    /// How long the oldest event that it has to handle has been there; zero when there is none, and unknown while the store cannot
+    /// be read.
     pub lag_time: Option<Duration>,
     /// How many events were handled since it was added.
     pub events: u64,
