@@ -242,6 +242,22 @@ every_store! {
         }
     }
 
+    async fn a_stored_projection_that_handles_nothing_saves_nothing(store: Store) {
+        let faults = Faults::new();
+        let accounts = account(&store, &faults).await;
+        let mut balances = Projector::<Balances>::stored(&faults.around(&store)).await.unwrap();
+        balances.catch_up().await.unwrap();
+        faults.next(Operation::SaveCheckpoint, Fault::Fail);
+        // Nobody's deposit.
+        accounts.create(&id("b"), Account::open("Jane")).await.unwrap();
+        assert_eq!(balances.catch_up().await.unwrap().position, store.head().await.unwrap());
+        accounts.execute(&id("b"), |account| Ok(account.deposit(1))).await.unwrap();
+        balances.catch_up().await.unwrap_err();
+        faults.assert_all_met();
+        balances.catch_up().await.unwrap();
+        assert_eq!(balances.handled, 1);
+    }
+
     async fn a_projection_in_memory_counts_each_event_once_whatever_fails(store: Store) {
         let accounts = account(&store, &Faults::new()).await;
         let faults = Faults::seeded(3, 0.4);

@@ -52,9 +52,14 @@ pub struct Projector<P> {
     /// The state may be ahead of the position: something ended the call when a page was handled and not yet saved, or a method
     /// panicked.
     ahead: bool,
+    /// The position that the store's checkpoint has.
+    saved: Position,
     /// Reads on from the position, up to the other one.
     reading: Option<(Reader, Position)>,
 }
+
+/// As long as no event was handled, a checkpoint is saved only after so many positions: a state may be large.
+const UNSAVED: u64 = 10_000;
 
 /// Where the state lives.
 enum Home<P> {
@@ -194,6 +199,7 @@ impl<P: Projection> Projector<P> {
             revision: 0,
             home,
             ahead: false,
+            saved: Position::START,
             reading: None,
         }
     }
@@ -285,7 +291,7 @@ impl<P: Projection> Projector<P> {
             }
         }
         self.state = fresh.state;
-        self.position = fresh.position;
+        (self.position, self.saved) = (fresh.position, fresh.position);
         self.ahead = false;
         self.reading = None;
         Ok(())
@@ -357,7 +363,7 @@ impl<P: Projection> Projector<P> {
         };
         let Some(page) = reader.next_page().await? else {
             self.reading = None;
-            self.move_to(self.position, end).await?;
+            self.move_to(end).await?;
             return Ok(());
         };
         // From here to the end of the page nothing waits, so memory's state and position move in step, unless a method panics.
@@ -377,7 +383,7 @@ impl<P: Projection> Projector<P> {
         }
         self.ahead = !in_memory && handled > 0;
         // What came before an event that cannot be read is handled, and saved.
-        if !self.move_to(before, last).await? {
+        if !self.move_to(last).await? {
             return Ok(());
         }
         *events += handled;
@@ -391,12 +397,14 @@ impl<P: Projection> Projector<P> {
     }
 
     /// Saves where the state stands now, if the store keeps it; false when another process moved the checkpoint.
-    async fn move_to(&mut self, before: Position, to: Position) -> Result<bool, ProjectionError> {
-        let moved = self.ahead || before != to;
-        if moved && let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
+    async fn move_to(&mut self, to: Position) -> Result<bool, ProjectionError> {
+        let is_due = self.ahead || to.0.saturating_sub(self.saved.0) >= UNSAVED;
+        if is_due && let Some(checkpoint) = self.checkpoint_of(&self.state, to)? {
             self.ahead = true;
             match self.save(checkpoint).await {
-                Ok(revision) => (self.revision, self.ahead) = (revision, false),
+                Ok(revision) => {
+                    (self.revision, self.saved, self.ahead) = (revision, to, false);
+                }
                 Err(CheckpointError::Moved { .. }) => return Ok(false),
                 Err(CheckpointError::Store(error)) => return Err(error.into()),
             }
@@ -462,6 +470,7 @@ impl<P: Projection> Projector<P> {
             }
             _ => (new(), Position::START),
         };
+        self.saved = self.position;
         self.ahead = false;
         Ok(())
     }
