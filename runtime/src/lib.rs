@@ -67,8 +67,10 @@ mod id;
 pub mod log;
 pub mod prelude;
 pub mod projection;
+pub mod reaction;
 pub mod repository;
 pub mod runner;
+pub mod sql;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

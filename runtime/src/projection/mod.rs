@@ -1,10 +1,12 @@
 //! Projections: state that is folded from the events of many streams, for reading.
 
 mod projector;
+mod tables;
 
 use chrono::{DateTime, Utc};
 
 pub use projector::{Progress, ProjectionError, Projector};
+pub use tables::TableProjection;
 
 use crate::event::{DecodeError, PayloadError};
 use crate::log::{EventId, Metadata, Position, Record, Selector, StreamId, Version};
