@@ -8,7 +8,7 @@ use recount::log::{
     AppendError, Batch, EventId, Expected, NameError, NewEvent, Query, ReadError, StreamAppend,
 };
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{FollowError, Projector};
 use recount::repository::LoadError;
 
 use crate::domain::{
@@ -48,7 +48,7 @@ pub enum ImportError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
-    Files(#[from] ProjectionError),
+    Files(#[from] FollowError),
     #[error(transparent)]
     Encode(#[from] PayloadError),
     #[error(transparent)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use recount::Projection;
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{FollowError, Projector};
 
 use crate::domain::{
     Author, Commit, CommitRecorded, Content, File, FileAdded, FileDeleted, FileId, FileModified,
@@ -199,7 +199,7 @@ pub struct Views {
 
 impl Views {
     /// At the end of the log: they are kept in the store, and only new events are handled.
-    pub async fn newest(store: &Store) -> Result<Self, ProjectionError> {
+    pub async fn newest(store: &Store) -> Result<Self, FollowError> {
         let mut files = Projector::<LiveFiles>::stored(store).await?;
         let mut people = Projector::<Contributors>::stored(store).await?;
         let mut changes = Projector::<MostChanged>::stored(store).await?;
@@ -214,7 +214,7 @@ impl Views {
     }
 
     /// As they were at an earlier position: they are folded anew, up to there.
-    pub async fn at(store: &Store, position: Position) -> Result<Self, ProjectionError> {
+    pub async fn at(store: &Store, position: Position) -> Result<Self, FollowError> {
         Ok(Self {
             files: fold(store, position).await?,
             people: fold(store, position).await?,
@@ -226,7 +226,7 @@ impl Views {
 async fn fold<P: Projection + Default>(
     store: &Store,
     position: Position,
-) -> Result<P, ProjectionError> {
+) -> Result<P, FollowError> {
     let mut projector = Projector::<P>::in_memory(store);
     projector.catch_up_to(position).await?;
     Ok(projector.into_state())

@@ -62,6 +62,7 @@ pub mod aggregate;
 mod background;
 mod clock;
 pub mod event;
+pub mod follower;
 pub mod guide;
 mod id;
 pub mod log;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, Query};
 use recount::prelude::*;
-use recount::projection::{Projection, ProjectionError, Projector};
+use recount::projection::{FollowError, Projection, Projector};
 use recount::store::sqlite::SqliteOptions;
-use recount::store::{Backend, Checkpoint, MemoryBackend, ProjectionKey};
+use recount::store::{Backend, Checkpoint, Effects, MemoryBackend, ProjectionKey};
 use recount::testing::{Fault, Faults, Operation};
 
 use crate::bank::{Account, Deposited, Meter, Withdrawn, id, meter};
@@ -99,7 +99,7 @@ async fn is_ahead(backend: impl Backend) {
         state: Some(state),
     };
     backend
-        .save_checkpoint(None, key, checkpoint)
+        .save_checkpoint(None, key, checkpoint, Effects::default())
         .await
         .unwrap();
     let store = Store::new(backend);
@@ -107,7 +107,7 @@ async fn is_ahead(backend: impl Backend) {
     let mut balances = Projector::<Balances>::stored(&store).await.unwrap();
     for _ in 0..2 {
         let ahead = balances.catch_up().await.unwrap_err();
-        let ProjectionError::AheadOfLog { position, head, .. } = &ahead else {
+        let FollowError::AheadOfLog { position, head, .. } = &ahead else {
             panic!("{ahead:?}")
         };
         assert_eq!((*position, *head), (Position(1000), Position(4)));
@@ -173,7 +173,10 @@ async fn a_rebuild_that_fails_does_not_replace_what_another_process_has_built() 
         fingerprint: Balances::FINGERPRINT,
     };
     let other = file.open().await.unwrap();
-    other.save_checkpoint(None, key, built).await.unwrap();
+    other
+        .save_checkpoint(None, key, built, Effects::default())
+        .await
+        .unwrap();
     faults.script(Operation::SaveCheckpoint, [None, Some(Fault::Fail)]);
     old.rebuild().await.unwrap_err();
     faults.assert_all_met();
@@ -246,7 +249,7 @@ every_store! {
     async fn a_state_that_json_cannot_hold_is_refused_when_saved(store: Store) {
         deposits(&store, "a", 3).await;
         let mut mean = Projector::<Mean>::stored(&store).await.unwrap();
-        assert!(matches!(mean.catch_up().await, Err(ProjectionError::State { .. })));
+        assert!(matches!(mean.catch_up().await, Err(FollowError::State { .. })));
         assert_eq!(Projector::<Mean>::stored(&store).await.unwrap().position(), Position::START);
     }
 
@@ -304,7 +307,7 @@ every_store! {
         let mut in_memory = Projector::<Balances>::in_memory(&store);
         for _ in 0..2 {
             let stopped = stored.catch_up().await.unwrap_err();
-            let ProjectionError::Decode { source, .. } = &stopped else { panic!("{stopped}") };
+            let FollowError::Decode { source, .. } = &stopped else { panic!("{stopped}") };
             assert_eq!((source.position, source.version, source.name.as_str()), (at, Version(5), "Deposited"));
             assert_eq!((stored.handled, stored.position()), (3, Position(at.0 - 1)));
             assert!(in_memory.catch_up().await.is_err());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, StreamId};
 use recount::prelude::*;
-use recount::projection::{Projection, ProjectionError, Projector};
+use recount::projection::{FollowError, Projection, Projector};
 use recount::runner::{Handle, Runner, State};
-use recount::store::{Backend, Checkpoint, MemoryBackend, ProjectionKey};
+use recount::store::{Backend, Checkpoint, Effects, MemoryBackend, ProjectionKey};
 use recount::testing::{Fault, Faults, Operation};
 
 use crate::bank::{Account, Deposited, id};
@@ -107,7 +107,7 @@ every_store! {
         soon(other.wait_for(last)).await.unwrap();
         let error = soon(failing.wait_for(last)).await.unwrap_err();
         assert_eq!((error.projection, error.reached, error.position), ("balances", before, last));
-        assert!(matches!(error.source.as_deref(), Some(ProjectionError::Decode { .. })), "{error:?}");
+        assert!(matches!(error.source.as_deref(), Some(FollowError::Decode { .. })), "{error:?}");
         for _ in 0..3 {
             // It tries again when it is told to, and handles nothing twice.
             failing.resume();
@@ -407,7 +407,7 @@ async fn one_that_panics_stops_and_counts_nothing_twice_when_it_tries_again() {
     for fragile in [&memory, &stored] {
         for _ in 0..2 {
             let error = soon(fragile.wait_for(last)).await.unwrap_err();
-            let Some(ProjectionError::Panicked { message, .. }) = error.source.as_deref() else {
+            let Some(FollowError::Panicked { message, .. }) = error.source.as_deref() else {
                 panic!("{error:?}")
             };
             assert_eq!(message, "thirteen");
@@ -436,7 +436,9 @@ async fn one_that_is_ahead_of_its_log_has_handled_nothing_of_it() {
         position: Position(1000),
         state: Some(serde_json::to_vec(&Balances::default()).unwrap()),
     };
-    let saved = backend.save_checkpoint(None, key, checkpoint).await;
+    let saved = backend
+        .save_checkpoint(None, key, checkpoint, Effects::default())
+        .await;
     saved.unwrap();
     let store = Store::new(backend);
     let runner = Runner::new();
@@ -446,7 +448,7 @@ async fn one_that_is_ahead_of_its_log_has_handled_nothing_of_it() {
     let error = soon(balances.wait_for(position)).await.unwrap_err();
     let source = error.source.as_deref();
     assert!(
-        matches!(source, Some(ProjectionError::AheadOfLog { .. })),
+        matches!(source, Some(FollowError::AheadOfLog { .. })),
         "{error:?}"
     );
 }

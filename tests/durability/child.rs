@@ -227,7 +227,7 @@ impl Crew {
                     tokio::task::yield_now().await;
                 }
             };
-            let error: recount::projection::ProjectionError = match error.await {
+            let error: recount::projection::FollowError = match error.await {
                 Ok(never) => never,
                 Err(error) => error,
             };

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use recount::log::{Expected, NewEvent, Query, ReadError, Selector, StreamId, TenantId};
 use recount::prelude::*;
 use recount::store::sqlite::SqliteOptions;
-use recount::store::{Backend, Checkpoint, ProjectionKey, Reader, StoredSnapshot};
+use recount::store::{Backend, Checkpoint, Effects, ProjectionKey, Reader, StoredSnapshot};
 use tokio::runtime::Runtime;
 
 /// What SQLite calls a page.
@@ -82,7 +82,9 @@ async fn fill(path: &Path, events: usize) -> Store {
         position: Position(3),
         state: Some(b"{}".to_vec()),
     };
-    let saved = backend.save_checkpoint(None, KEY, checkpoint).await;
+    let saved = backend
+        .save_checkpoint(None, KEY, checkpoint, Effects::default())
+        .await;
     saved.expect("a checkpoint");
     store
 }
@@ -197,7 +199,9 @@ async fn use_all(path: &Path) {
     let tenant = TenantId::new("acme").expect("a tenant");
     let _ = backend.checkpoint(Some(&tenant), KEY).await;
     if let Ok(Some(kept)) = backend.checkpoint(None, KEY).await {
-        let _ = backend.save_checkpoint(None, KEY, kept).await;
+        let _ = backend
+            .save_checkpoint(None, KEY, kept, Effects::default())
+            .await;
     }
     let _ = store.delete_snapshots(None).await;
     let event = NewEvent::json("Deposited", 1, &7).expect("JSON");

@@ -1,15 +1,17 @@
 //! A backend that forwards to another, so that a test can call it beside the store that owns it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use recount::Position;
 use recount::log::{
     AppendError, Appended, Batch, Page, Query, ReadError, Stats, StreamId, TenantId, Version,
 };
 use recount::store::{
-    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
-    Wakes,
+    Backend, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease, ProjectionKey,
+    StoreError, StoredSnapshot, Wakes,
 };
+use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 pub struct Shared(pub Arc<dyn Backend>);
@@ -86,8 +88,28 @@ impl Backend for Shared {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        self.0.save_checkpoint(tenant, projection, checkpoint)
+        self.0
+            .save_checkpoint(tenant, projection, checkpoint, effects)
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        self.0.lease(tenant, projection, holder, time)
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        self.0.dead_letters(tenant, projection)
     }
 
     fn wakes(&self) -> &Wakes {

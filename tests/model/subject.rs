@@ -10,7 +10,7 @@ use recount::log::{Batch, EventId, RecordedEvent, StreamId, TenantId, Version};
 use recount::prelude::*;
 use recount::snapshot::SnapshotPolicy;
 use recount::store::sqlite::{SqliteOptions, Synchronous};
-use recount::store::{Checkpoint, MemoryBackend, ProjectionKey, StoredSnapshot};
+use recount::store::{Checkpoint, Effects, MemoryBackend, ProjectionKey, StoredSnapshot};
 use recount::{Clock, IdSource};
 use rusqlite::Connection;
 
@@ -251,11 +251,12 @@ impl Subject {
                     state: state.map(<[u8]>::to_vec),
                 };
                 let tenant = tenant_id(*by);
-                let saved =
-                    handle
-                        .backend
-                        .0
-                        .save_checkpoint(tenant.as_ref(), projection.key(), checkpoint);
+                let saved = handle.backend.0.save_checkpoint(
+                    tenant.as_ref(),
+                    projection.key(),
+                    checkpoint,
+                    Effects::default(),
+                );
                 answer(saved.await)
             }
             Command::Checkpoint(by, projection) => {

@@ -2,7 +2,7 @@
 
 use recount::log::{Position, Query};
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{FollowError, Projector};
 use recount::store::postgres::PostgresOptions;
 use tokio_postgres::Client;
 
@@ -122,7 +122,7 @@ async fn a_projection_that_saw_what_died_with_the_server_says_so() {
     cluster.restart(Stop::Kill);
 
     let died = sum.catch_up().await.unwrap_err();
-    let ProjectionError::AheadOfLog { position, head, .. } = &died else {
+    let FollowError::AheadOfLog { position, head, .. } = &died else {
         panic!("{died:?}")
     };
     assert_eq!((*position, *head), (stood, Position(1)));

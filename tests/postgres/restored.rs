@@ -2,7 +2,7 @@
 
 use recount::log::{Position, Query};
 use recount::prelude::*;
-use recount::projection::{ProjectionError, Projector};
+use recount::projection::{FollowError, Projector};
 use recount::store::ConnectError;
 
 use crate::scene::{append, empty, insert, run};
@@ -142,7 +142,7 @@ async fn a_projection_that_is_ahead_of_a_restored_log_says_so_and_is_built_anew(
             assert!(
                 matches!(
                     ahead,
-                    ProjectionError::AheadOfLog {
+                    FollowError::AheadOfLog {
                         projection: "sum",
                         position: Position(4),
                         head: Position(2)
@@ -159,7 +159,7 @@ async fn a_projection_that_is_ahead_of_a_restored_log_says_so_and_is_built_anew(
         .catch_up()
         .await;
     assert!(
-        matches!(again, Err(ProjectionError::AheadOfLog { .. })),
+        matches!(again, Err(FollowError::AheadOfLog { .. })),
         "{again:?}"
     );
     // Who only reads is told what is there: nothing yet.

@@ -11,9 +11,10 @@ use recount::log::{
     Query, ReadError, Row, Stats, StreamAppend, StreamId, TenantId, Version,
 };
 use recount::store::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, MemoryBackend, ProjectionKey,
-    StoreError, StoredSnapshot, Wakes,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease,
+    MemoryBackend, ProjectionKey, StoreError, StoredSnapshot, Wakes,
 };
+use uuid::Uuid;
 
 /// The promise that a store breaks, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -611,11 +612,31 @@ impl Backend for Broken {
         self.kept.checkpoint(tenant, projection)
     }
 
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        let (tenant, projection) = self.key(tenant, projection);
+        self.kept.lease(tenant, projection, holder, time)
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        self.kept.dead_letters(tenant, projection)
+    }
+
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         mut checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         let (tenant, projection) = self.key(tenant, projection);
         Box::pin(async move {
@@ -631,7 +652,7 @@ impl Backend for Broken {
             }
             match self
                 .kept
-                .save_checkpoint(tenant, projection, checkpoint)
+                .save_checkpoint(tenant, projection, checkpoint, effects)
                 .await
             {
                 Err(CheckpointError::Moved {

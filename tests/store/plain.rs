@@ -4,15 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use recount::log::{
     AppendError, Appended, Batch, Direction, Kind, NewEvent, Page, Position, Query, ReadError, Row,
     Stats, StreamId, StreamVersion, TenantId, Version,
 };
 use recount::store::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, Store,
-    StoreError, StoredSnapshot,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease,
+    ProjectionKey, Replaces, Store, StoreError, StoredSnapshot,
 };
+use uuid::Uuid;
 
 pub async fn empty() -> Store {
     Store::new(Plain(Mutex::new(Some(Log::default()))))
@@ -29,7 +31,9 @@ struct Log {
     /// The event at index *i* has position *i* + 1.
     events: Vec<Stored>,
     snapshots: HashMap<StreamId, StoredSnapshot>,
-    checkpoints: HashMap<(Option<TenantId>, String), Checkpoint>,
+    checkpoints: HashMap<Key, Checkpoint>,
+    leases: HashMap<Key, (Uuid, Instant)>,
+    dead_letters: Vec<(Key, DeadLetter)>,
 }
 
 #[derive(Debug)]
@@ -225,10 +229,16 @@ impl Log {
 
     fn save_checkpoint(
         &mut self,
-        key: (Option<TenantId>, String),
+        key: Key,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> Result<u64, CheckpointError> {
-        let (expected, projection) = (checkpoint.revision, key.1.clone());
+        let (expected, (tenant, name, fingerprint)) = (checkpoint.revision, key.clone());
+        let projection = ProjectionKey {
+            name: &name,
+            fingerprint,
+        }
+        .to_string();
         let actual = self.checkpoints.get(&key).map_or(0, |kept| kept.revision);
         if expected != actual {
             return Err(CheckpointError::Moved {
@@ -237,6 +247,30 @@ impl Log {
                 actual,
             });
         }
+        if !effects.sql.is_empty() {
+            let store = Plain::URL.to_owned();
+            return Err(CheckpointError::NoTables { projection, store });
+        }
+        let ends = |of: &Key| match effects.replaces {
+            Replaces::Version(version) => *of == (tenant.clone(), name.clone(), version),
+            Replaces::Others => (&of.0, &of.1) == (&tenant, &name) && of.2 != fingerprint,
+            _ => false,
+        };
+        self.checkpoints.retain(|of, _| !ends(of));
+        self.leases.retain(|of, _| !ends(of));
+        let settled = |letter: &DeadLetter| effects.settled.contains(&letter.position);
+        let replaced = |letter: &DeadLetter| {
+            let mut new = effects.set_aside.iter();
+            new.any(|new| new.position == letter.position)
+        };
+        self.dead_letters.retain(|(of, letter)| {
+            !ends(of) && (*of != key || !settled(letter) && !replaced(letter))
+        });
+        let new = effects.set_aside.into_iter();
+        self.dead_letters
+            .extend(new.map(|letter| (key.clone(), letter)));
+        self.dead_letters
+            .sort_by_key(|(of, letter)| (of.2, letter.position));
         let revision = actual + 1;
         self.checkpoints.insert(
             key,
@@ -247,6 +281,34 @@ impl Log {
         );
         Ok(revision)
     }
+
+    fn lease(&mut self, key: Key, holder: Uuid, time: Duration) -> Lease {
+        let now = Instant::now();
+        let had = self.leases.get(&key).copied();
+        let is_held = had.is_none_or(|(by, until)| by == holder || until <= now);
+        let kept = self.checkpoints.entry(key.clone()).or_insert(Checkpoint {
+            revision: 0,
+            position: Position::START,
+            state: None,
+        });
+        if is_held {
+            kept.revision += u64::from(had.is_none_or(|(by, _)| by != holder));
+            self.leases.insert(key, (holder, now + time));
+        }
+        Lease {
+            is_held,
+            revision: kept.revision,
+            position: kept.position,
+        }
+    }
+}
+
+/// A projection of a tenant, in one version.
+type Key = (Option<TenantId>, String, u64);
+
+fn key(tenant: Option<&TenantId>, projection: ProjectionKey<'_>) -> Key {
+    let name = projection.name.to_owned();
+    (tenant.cloned(), name, projection.fingerprint)
 }
 
 impl Plain {
@@ -343,7 +405,7 @@ impl Backend for Plain {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
-        let key = (tenant.cloned(), projection.to_string());
+        let key = key(tenant, projection);
         Box::pin(async move { self.use_it(|log| log.checkpoints.get(&key).cloned()) })
     }
 
@@ -352,9 +414,36 @@ impl Backend for Plain {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        let key = (tenant.cloned(), projection.to_string());
-        Box::pin(async move { self.use_it(|log| log.save_checkpoint(key, checkpoint))? })
+        let key = key(tenant, projection);
+        Box::pin(async move { self.use_it(|log| log.save_checkpoint(key, checkpoint, effects))? })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        let key = key(tenant, projection);
+        Box::pin(async move { self.use_it(|log| log.lease(key, holder, time)) })
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(async move {
+            self.use_it(|log| {
+                let mine =
+                    |(of, _): &&(Key, DeadLetter)| of.0.as_ref() == tenant && of.1 == projection;
+                let letters = log.dead_letters.iter().filter(mine);
+                letters.map(|(_, letter)| letter.clone()).collect()
+            })
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

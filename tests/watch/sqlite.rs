@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use recount::prelude::*;
 use recount::store::sqlite::{SqliteBackend, SqliteOptions};
-use recount::store::{Backend, Checkpoint, ProjectionKey};
+use recount::store::{Backend, Checkpoint, Effects, ProjectionKey};
 
 use crate::{Follower, PATIENCE, append, delays, soon, wakes_at_once};
 
@@ -59,7 +59,7 @@ async fn each_append_wakes_once_and_what_is_no_append_wakes_nobody() {
                     state: None,
                 };
                 backend
-                    .save_checkpoint(None, key, checkpoint)
+                    .save_checkpoint(None, key, checkpoint, Effects::default())
                     .await
                     .unwrap();
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;

@@ -5,8 +5,10 @@ mod tables;
 
 use chrono::{DateTime, Utc};
 
-pub use projector::{Progress, ProjectionError, Projector};
-pub use tables::TableProjection;
+pub use projector::{Fold, Projector};
+pub use tables::{QueryError, TableProjection, TableProjector, TableReader, Tables};
+
+pub use crate::follower::{FollowError, Progress};
 
 use crate::event::{DecodeError, PayloadError};
 use crate::log::{EventId, Metadata, Position, Record, Selector, StreamId, Version};
@@ -16,7 +18,7 @@ use crate::log::{EventId, Metadata, Position, Record, Selector, StreamId, Versio
     message = "`{Self}` is not a projection",
     note = "write `#[projection(name = \"…\", of(SomeAggregate))] impl {Self} {{ fn NAME(&mut self, event: SomeEvent) {{ … }} }}`"
 )]
-pub trait Projection: Sized + Send + 'static {
+pub trait Projection: Sized + Send + Sync + 'static {
     /// The name under which its checkpoint is kept.
     const NAME: &'static str;
 

@@ -1,8 +1,19 @@
 //! Projections into tables of the store's own database.
 
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::Store;
 use crate::event::DecodeError;
-use crate::log::{Record, Selector};
-use crate::sql::Sql;
+use crate::follower::{FollowError, Follower, Handled, Home, Rebuild, Saved, Turn};
+use crate::log::{Position, Query, Record, Selector, TenantId};
+use crate::sql::{self, Batch, Names, Params, RowError, Sql};
+use crate::store::{BackendError, Dialect, ProjectionKey, StoreError};
 
 /// A read model in tables of the store's own database. Written by the [`projection`](macro@crate::projection) macro, for a block
 /// whose methods take a `&mut Sql`.
@@ -31,4 +42,532 @@ pub trait TableProjection: Sized + Send + Sync + 'static {
     /// # Errors
     /// [`DecodeError`] says where the event stands and why it could not be read.
     fn handle(&self, record: &Record<'_>, sql: &mut Sql) -> Result<(), Box<DecodeError>>;
+}
+
+/// Keeps tables of the store's own database up to date.
+///
+/// What a page of events writes and how far the projection got are saved in one transaction: each event counts exactly once,
+/// whatever crashes in between.
+///
+/// # Versions
+/// Each version of the code has tables of its own, `board_3f9a01c2` for example, and `board` is a view of those that were built.
+/// When the code has changed (its [fingerprint](TableProjection::FINGERPRINT)), the new version's are built beside the old ones,
+/// and the view is switched in the transaction in which they have caught up: whoever reads `board` never finds it empty. The old
+/// tables stay, so that processes which still run the old code can go on, and to go back; [`drop_others`](Self::drop_others)
+/// drops them.
+///
+/// A handle that is bound to a tenant has tables and views of its own: those of tenant `acme` are called `board_acme`.
+pub type TableProjector<P> = Follower<Tables<P>>;
+
+/// The most events in a page, which is one transaction.
+const PAGE: usize = 1000;
+
+/// The longest name that PostgreSQL does not shorten.
+const LONGEST_NAME: usize = 63;
+
+/// Where a [`TableProjector`] keeps what it writes. Derefs to a [`TableReader`].
+#[derive(Debug)]
+pub struct Tables<P> {
+    projection: P,
+    reader: TableReader<P>,
+    tenant: u64,
+    sql: Sql,
+    /// Which of the tables that the same code has made.
+    generation: u64,
+    /// They are built beside others, and not shown yet.
+    beside: bool,
+    made: bool,
+    shown: Shown,
+    /// The event that is being handled.
+    at: Position,
+}
+
+/// Whether the views are those of these tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Unknown,
+    No,
+    Yes,
+}
+
+/// What is kept with the checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    generation: u64,
+}
+
+/// Asks the tables of a projection.
+///
+/// In the text of a query `{board}` stands for the table of that name, in the version that is shown. Rows are read as any type that
+/// serde can read: see [`Row`](crate::sql::Row).
+#[derive(Debug)]
+pub struct TableReader<P> {
+    store: Store,
+    /// Stands behind the name of a table that is shown.
+    owner: Arc<str>,
+    of: PhantomData<fn() -> P>,
+}
+
+/// Why a query gave nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The store keeps no tables.
+    #[error("the store {store} keeps no tables: use `sqlite:PATH` or `postgres://…`")]
+    NoTables {
+        /// The store's URL.
+        store: String,
+    },
+    /// The database refused it, or could not be used.
+    #[error("the query of projection {projection} failed: {text}")]
+    Failed {
+        /// The projection's name.
+        projection: &'static str,
+        /// The query.
+        text: String,
+        /// What the database said.
+        source: StoreError,
+    },
+    /// A row does not fit the type that it was to be read as.
+    #[error("the query of projection {projection} gave something else than it is read as: {text}")]
+    Row {
+        /// The projection's name.
+        projection: &'static str,
+        /// The query.
+        text: String,
+        /// What does not fit.
+        source: RowError,
+    },
+}
+
+impl<P: TableProjection> TableReader<P> {
+    /// The tables of a projection in a store, as they are shown. It need not run in this process.
+    pub fn new(store: &Store) -> Self {
+        let owner = store.tenant().map_or_else(String::new, owner);
+        Self {
+            store: store.clone(),
+            owner: owner.into(),
+            of: PhantomData,
+        }
+    }
+
+    /// All rows that a query gives.
+    ///
+    /// # Errors
+    /// [`QueryError`]; a table that was never built is one that the database does not know.
+    pub async fn rows<T: DeserializeOwned>(
+        &self,
+        text: &str,
+        values: impl Params,
+    ) -> Result<Vec<T>, QueryError> {
+        let dialect = self.dialect().ok_or_else(|| QueryError::NoTables {
+            store: self.store.url().to_owned(),
+        })?;
+        let names = Names {
+            schema: dialect.schema.clone(),
+            suffix: Arc::clone(&self.owner),
+        };
+        let filled_in = names.filled_in(text);
+        let mut given = Vec::new();
+        values.add_to(&mut given);
+        let (projection, text) = (P::NAME, || text.to_owned());
+        let rows = self.store.backend().query(&filled_in, &given).await;
+        let rows = rows.map_err(|source| QueryError::Failed {
+            projection,
+            text: text(),
+            source,
+        })?;
+        let rows = rows.into_iter().map(sql::Row::read);
+        rows.collect::<Result<_, _>>()
+            .map_err(|source| QueryError::Row {
+                projection,
+                text: text(),
+                source,
+            })
+    }
+
+    /// The first row that a query gives, if it gives any.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub async fn row<T: DeserializeOwned>(
+        &self,
+        text: &str,
+        values: impl Params,
+    ) -> Result<Option<T>, QueryError> {
+        Ok(self.rows(text, values).await?.into_iter().next())
+    }
+
+    fn dialect(&self) -> Option<&Dialect> {
+        self.store.backend().tables()
+    }
+}
+
+impl<P> Clone for TableReader<P> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            owner: Arc::clone(&self.owner),
+            of: PhantomData,
+        }
+    }
+}
+
+/// What stands behind the names of a tenant's tables: its name, or a hash of one that could not be part of a table's.
+fn owner(tenant: &TenantId) -> String {
+    let name = tenant.as_str();
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.len() <= 16 && name.bytes().all(is_plain) {
+        format!("_{name}")
+    } else {
+        format!("_{:08x}", folded(hash(name)))
+    }
+}
+
+/// Whether it is what [`Tables::names`] puts behind a name.
+fn is_version(text: &str) -> bool {
+    text.len() == 8
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// FNV-1a.
+fn hash(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+/// A hash in half as many bits.
+fn folded(hash: u64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the upper half is folded into it"
+    )]
+    let folded = (hash ^ (hash >> 32)) as u32;
+    folded
+}
+
+impl<P: TableProjection> TableProjector<P> {
+    /// Tables that are kept up to date from where they stand, for the handle's tenant; made with the first events, or when there are
+    /// none yet.
+    ///
+    /// # Errors
+    /// [`FollowError::NoTables`] where the store keeps none; another when the checkpoint cannot be read.
+    pub async fn new(projection: P, store: &Store) -> Result<Self, FollowError> {
+        Self::at_checkpoint(store, Tables::new(projection, store)?).await
+    }
+
+    /// The tables as they are shown: a reader that can be kept.
+    pub fn reader(&self) -> TableReader<P> {
+        self.home().reader.clone()
+    }
+
+    /// Drops the tables that other versions of the code, older or newer, have built for this projection; returns how many versions
+    /// there were. No process may still run them: it would stop with an error.
+    ///
+    /// # Errors
+    /// [`FollowError`]; those that were dropped before it stay dropped.
+    pub async fn drop_others(&mut self) -> Result<u64, FollowError> {
+        let Some(dialect) = self.home().reader.dialect().cloned() else {
+            return Ok(0);
+        };
+        let there = self.store().backend().query(&dialect.tables, &[]).await?;
+        let home = self.home();
+        let own = home.names();
+        let mut batch = Batch::default();
+        let mut versions = HashSet::new();
+        for name in there.iter().filter_map(sql::Row::text) {
+            for table in Tables::<P>::tables() {
+                let before = format!("{table}{}_", home.reader.owner);
+                let version = name
+                    .strip_prefix(&before)
+                    .filter(|version| is_version(version));
+                if let Some(version) = version
+                    && name != own.physical(table)
+                {
+                    versions.insert(version.to_owned());
+                    batch.push_text(format!("DROP TABLE {}", own.shown(name)));
+                }
+            }
+        }
+        self.drop_other_versions(batch).await?;
+        Ok(versions.len() as u64)
+    }
+}
+
+impl<P: TableProjection> Tables<P> {
+    fn new(projection: P, store: &Store) -> Result<Self, FollowError> {
+        let reader = TableReader::<P>::new(store);
+        if reader.dialect().is_none() {
+            return Err(FollowError::NoTables {
+                projection: P::NAME,
+                store: store.url().to_owned(),
+            });
+        }
+        let tenant = store.tenant().map_or(0, |tenant| hash(tenant.as_str()));
+        let mut tables = Self {
+            projection,
+            reader,
+            tenant,
+            sql: Sql::default(),
+            generation: 0,
+            beside: false,
+            made: false,
+            shown: Shown::Unknown,
+            at: Position::START,
+        };
+        tables.sql = Sql::with_names(tables.names());
+        tables.check_names()?;
+        Ok(tables)
+    }
+
+    /// A name that PostgreSQL would shorten could be another's.
+    fn check_names(&self) -> Result<(), FollowError> {
+        for text in P::TABLES {
+            for name in sql::names_in(text) {
+                let longest = name.len() + self.names().suffix.len();
+                if longest > LONGEST_NAME {
+                    return Err(FollowError::Statement {
+                        projection: P::NAME,
+                        position: Position::START,
+                        text: (*text).to_owned(),
+                        source: BackendError::new(format!(
+                            "the name `{name}` is too long: give it {} bytes at most",
+                            LONGEST_NAME + name.len() - longest
+                        )),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The code that made them, in this generation.
+    fn fingerprint(&self) -> u64 {
+        crate::__private::mix(P::FINGERPRINT, self.generation)
+    }
+
+    /// What the tables are really called.
+    fn names(&self) -> Names {
+        let own = folded(crate::__private::mix(self.fingerprint(), self.tenant));
+        Names {
+            schema: self
+                .reader
+                .dialect()
+                .and_then(|dialect| dialect.schema.clone()),
+            suffix: format!("{}_{own:08x}", self.reader.owner).into(),
+        }
+    }
+
+    fn tables() -> impl Iterator<Item = &'static str> {
+        P::TABLES.iter().filter_map(|text| sql::table_made_by(text))
+    }
+
+    /// Makes the tables. What is left of some that were never finished goes first.
+    fn make(&self, batch: &mut Batch) {
+        let names = self.names();
+        for table in Self::tables() {
+            batch.push_text(names.filled_in(&format!("DROP TABLE IF EXISTS {{{table}}}")));
+        }
+        for text in P::TABLES {
+            batch.push_text(names.filled_in(text));
+        }
+    }
+
+    /// Lets the views be those of these tables.
+    fn show(&self, batch: &mut Batch) {
+        let names = self.names();
+        for table in Self::tables() {
+            let view = names.shown(&format!("{table}{}", self.reader.owner));
+            batch.push_text(format!("DROP VIEW IF EXISTS {view}"));
+            let table = names.filled_in(&format!("{{{table}}}"));
+            batch.push_text(format!("CREATE VIEW {view} AS SELECT * FROM {table}"));
+        }
+    }
+
+    fn drop(&self, batch: &mut Batch) {
+        let names = self.names();
+        for table in Self::tables() {
+            batch.push_text(names.filled_in(&format!("DROP TABLE IF EXISTS {{{table}}}")));
+        }
+    }
+
+    /// Whether each view is that of its table.
+    async fn is_shown(&self, store: &Store) -> Result<bool, FollowError> {
+        let Some(dialect) = self.reader.dialect() else {
+            return Ok(false);
+        };
+        let names = self.names();
+        for table in Self::tables() {
+            let view = format!("{table}{}", self.reader.owner);
+            let rows = store.backend().query(&dialect.view, &[view.into()]).await?;
+            let of_table = |row: &sql::Row| row.mentions(&names.physical(table));
+            if !rows.iter().any(of_table) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn kept(&self) -> Result<Vec<u8>, FollowError> {
+        let kept = Kept {
+            generation: self.generation,
+        };
+        serde_json::to_vec(&kept).map_err(|source| FollowError::State {
+            projection: P::NAME,
+            source,
+        })
+    }
+}
+
+impl<P: TableProjection> Home for Tables<P> {
+    const FOLDS: bool = false;
+
+    fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    fn key(&self) -> Option<ProjectionKey<'static>> {
+        let fingerprint = if self.beside {
+            self.fingerprint()
+        } else {
+            P::FINGERPRINT
+        };
+        Some(ProjectionKey {
+            name: P::NAME,
+            fingerprint,
+        })
+    }
+
+    fn query(&self) -> Query {
+        let mut query = Query::all().any_of(P::selectors()).page_size(PAGE);
+        query.with_context = P::ASKS_ENVELOPE;
+        query
+    }
+
+    async fn handle(&mut self, turn: &Turn<'_>) -> Handled {
+        let mut count = 0;
+        for record in turn.records() {
+            self.at = record.position();
+            self.sql.at(self.at);
+            let before = self.sql.len();
+            if let Err(source) = self.projection.handle(&record, &mut self.sql) {
+                // A split event may have been handled in part.
+                self.sql.truncate(before);
+                let projection = P::NAME;
+                let failed = Some((self.at, FollowError::Decode { projection, source }));
+                return Handled { count, failed };
+            }
+            count += 1;
+        }
+        let failed = None;
+        Handled { count, failed }
+    }
+
+    fn at(&self) -> Position {
+        self.at
+    }
+
+    async fn is_due(&mut self, store: &Store, caught_up: bool) -> Result<bool, FollowError> {
+        if self.beside || !caught_up {
+            return Ok(false);
+        }
+        if self.shown == Shown::Unknown {
+            let is_shown = self.made && self.is_shown(store).await?;
+            self.shown = if is_shown { Shown::Yes } else { Shown::No };
+        }
+        Ok(self.shown == Shown::No)
+    }
+
+    fn save(&mut self, caught_up: bool) -> Result<Saved, FollowError> {
+        let mut sql = Batch::default();
+        if !self.made {
+            self.make(&mut sql);
+        }
+        let asked = self.sql.take();
+        if sql.is_empty() {
+            sql = asked;
+        } else {
+            sql.extend(&asked);
+        }
+        if caught_up && !self.beside && self.shown == Shown::No {
+            self.show(&mut sql);
+            self.shown = Shown::Yes;
+        }
+        self.made = true;
+        Ok(Saved {
+            state: Some(self.kept()?),
+            sql,
+        })
+    }
+
+    fn restore(&mut self, state: Option<&[u8]>) -> Result<(), FollowError> {
+        self.made = state.is_some();
+        self.shown = Shown::Unknown;
+        if let Some(state) = state {
+            let kept: Kept =
+                serde_json::from_slice(state).map_err(|source| FollowError::State {
+                    projection: P::NAME,
+                    source,
+                })?;
+            self.generation = kept.generation;
+        }
+        // What was asked for and not saved is not asked for any more.
+        self.sql = Sql::with_names(self.names());
+        Ok(())
+    }
+
+    fn is_restored(&self) -> bool {
+        self.made
+    }
+}
+
+impl<P: TableProjection + Clone> Rebuild for Tables<P> {
+    fn beside(&self) -> Self {
+        let mut fresh = Self {
+            projection: self.projection.clone(),
+            reader: self.reader.clone(),
+            tenant: self.tenant,
+            sql: Sql::default(),
+            generation: self.generation + 1,
+            beside: true,
+            made: false,
+            shown: Shown::No,
+            at: Position::START,
+        };
+        fresh.sql = Sql::with_names(fresh.names());
+        fresh
+    }
+
+    fn adoption(&self, fresh: &mut Self) -> Result<Saved, FollowError> {
+        let mut sql = Batch::default();
+        if !fresh.made {
+            fresh.make(&mut sql);
+            fresh.made = true;
+        }
+        fresh.show(&mut sql);
+        self.drop(&mut sql);
+        Ok(Saved {
+            state: Some(fresh.kept()?),
+            sql,
+        })
+    }
+
+    fn take(&mut self, fresh: Self) {
+        *self = Self {
+            beside: false,
+            shown: Shown::Yes,
+            made: true,
+            ..fresh
+        };
+    }
+}
+
+impl<P> Deref for Tables<P> {
+    type Target = TableReader<P>;
+
+    fn deref(&self) -> &TableReader<P> {
+        &self.reader
+    }
 }

@@ -9,6 +9,18 @@ pub struct Act {
 }
 
 impl Act {
+    /// What may be done about an event.
+    pub(crate) fn new(
+        store: &Store,
+        reaction: &'static str,
+        record: &crate::log::Record<'_>,
+    ) -> Self {
+        let _ = (reaction, record);
+        Self {
+            store: store.clone(),
+        }
+    }
+
     /// The store that the event was read from.
     pub fn store(&self) -> &Store {
         &self.store

@@ -1,8 +1,10 @@
 //! Reactions: code that does something when an event was stored.
 
 mod act;
+mod reactor;
 
 pub use act::Act;
+pub use reactor::{Reacting, Reactor};
 
 use crate::event::DecodeError;
 use crate::log::{Record, Selector};

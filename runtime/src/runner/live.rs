@@ -9,8 +9,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::member::{Member, Wanted, is_decided, soon_alone};
 use super::status::{State, Status};
+use crate::follower::{FollowError, Follower, Progress, Rebuild};
 use crate::log::Position;
-use crate::projection::{Progress, Projection, ProjectionError, Projector};
 
 /// A projection that runs: its status, to pause and to resume it, to wait for it. A clone is the same projection.
 ///
@@ -112,66 +112,66 @@ impl Handle {
 }
 
 /// A projection that runs, with its state: what [`Runner::add`](super::Runner::add) returns. Derefs to its [`Handle`].
-pub struct Live<P> {
+pub struct Live<H> {
     handle: Handle,
-    projector: Arc<RwLock<Projector<P>>>,
+    follower: Arc<RwLock<Follower<H>>>,
 }
 
-impl<P> Live<P> {
-    pub(super) fn new(handle: Handle, projector: Arc<RwLock<Projector<P>>>) -> Self {
-        Self { handle, projector }
+impl<H> Live<H> {
+    pub(super) fn new(handle: Handle, follower: Arc<RwLock<Follower<H>>>) -> Self {
+        Self { handle, follower }
     }
 
     /// The state as it is between two pages; the guard derefs to the projector, and that to the state.
     ///
     /// While the guard lives the projection waits: take what you need and let it go, before you wait for a position above all.
     /// Two guards at once hinder nobody but the projection.
-    pub async fn read(&self) -> RwLockReadGuard<'_, Projector<P>> {
-        self.projector.read().await
+    pub async fn read(&self) -> RwLockReadGuard<'_, Follower<H>> {
+        self.follower.read().await
     }
 }
 
-impl<P: Projection> Live<P> {
+impl<H: Rebuild> Live<H> {
     /// Builds it anew from the first event, without a pause for those who read it: the new state is built beside the old one, which
     /// is kept up to date meanwhile, and takes its place when it has caught up. One that has stopped goes on then.
     ///
     /// # Errors
-    /// [`ProjectionError`]; the old state stays.
+    /// [`FollowError`]; the old state stays.
     ///
     /// # Cancel safety
     /// A dropped future leaves the old state or, where it is kept in the store, the new one.
-    pub async fn rebuild(&self) -> Result<Progress, ProjectionError> {
-        let mut fresh = self.read().await.beside();
+    pub async fn rebuild(&self) -> Result<Progress, FollowError> {
+        let mut fresh = self.read().await.beside().await?;
         let mut events = fresh.catch_up().await?.events;
-        let mut projector = loop {
-            if let Some(projector) = soon_alone(&self.projector).await {
-                break projector;
+        let mut follower = loop {
+            if let Some(follower) = soon_alone(&self.follower).await {
+                break follower;
             }
         };
         // What was handled meanwhile; from here on nothing is handled beside it.
         events += fresh.catch_up().await?.events;
-        projector.adopt(fresh).await?;
-        let position = projector.position();
+        follower.adopt(fresh).await?;
+        let position = follower.position();
         self.handle.0.is_at(position);
-        drop(projector);
+        drop(follower);
         self.handle.resume_if_stopped();
         Ok(Progress { events, position })
     }
 }
 
-impl<P> Clone for Live<P> {
+impl<H> Clone for Live<H> {
     fn clone(&self) -> Self {
-        Self::new(self.handle.clone(), Arc::clone(&self.projector))
+        Self::new(self.handle.clone(), Arc::clone(&self.follower))
     }
 }
 
-impl<P> fmt::Debug for Live<P> {
+impl<H> fmt::Debug for Live<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Live").field(&self.handle).finish()
     }
 }
 
-impl<P> Deref for Live<P> {
+impl<H> Deref for Live<H> {
     type Target = Handle;
 
     fn deref(&self) -> &Handle {
@@ -194,5 +194,5 @@ pub struct WaitError {
     /// The position up to which everything is handled.
     pub reached: Position,
     /// What it stopped for; none when it [ended](State::Ended).
-    pub source: Option<Arc<ProjectionError>>,
+    pub source: Option<Arc<FollowError>>,
 }

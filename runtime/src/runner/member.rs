@@ -1,8 +1,5 @@
 //! One projection of a runner: what it is told, what it tells, and its task.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -10,11 +7,13 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 
+use super::hold::Hold;
+use super::on_error::{Next, OnError, Troubles};
 use super::status::{State, Status};
 use crate::Store;
-use crate::background::sleep;
+use crate::background::{either, sleep, unless_it_panics};
+use crate::follower::{FollowError, Follower, Home, Step};
 use crate::log::{Position, Query, ReadError, Selector};
-use crate::projection::{Projection, ProjectionError, Projector};
 
 /// The first pause after the store could not be used; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -27,6 +26,9 @@ const RATED: Duration = Duration::from_secs(1);
 
 /// How long the task queues for the state, until it lets those who read go first.
 const IN_QUEUE: Duration = Duration::from_millis(50);
+
+/// How soon one that stands by looks again how far the other process is, while that is behind.
+const LOOKS: Duration = Duration::from_millis(25);
 
 /// What the task is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ struct Told {
     /// Where the log ended when it was asked last.
     end: Position,
     events: u64,
-    last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
+    last_error: Option<(DateTime<Utc>, Arc<FollowError>)>,
     /// Events a second before the moment of `rated`.
     rate: f64,
     /// Since when the rate is taken, and how many events there were.
@@ -83,12 +85,12 @@ impl Told {
 }
 
 impl Member {
-    pub(super) fn new<P: Projection>(projector: &Projector<P>) -> Self {
-        let (state, position) = (State::CatchingUp, projector.position());
+    pub(super) fn new<H: Home>(follower: &Follower<H>) -> Self {
+        let (state, position) = (State::CatchingUp, follower.position());
         Self {
-            name: P::NAME,
-            store: projector.store().clone(),
-            selectors: P::selectors(),
+            name: follower.home().name(),
+            store: follower.store().clone(),
+            selectors: follower.home().query().selectors,
             wanted: watch::Sender::new(Wanted::Run),
             reached: watch::Sender::new(Reached { position, state }),
             told: Mutex::new(Told {
@@ -105,7 +107,7 @@ impl Member {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn last_error(&self) -> Option<Arc<ProjectionError>> {
+    pub(super) fn last_error(&self) -> Option<Arc<FollowError>> {
         let told = self.told();
         told.last_error.as_ref().map(|(_, error)| Arc::clone(error))
     }
@@ -192,32 +194,19 @@ impl Member {
         told.events += events;
     }
 
-    fn failed(&self, error: ProjectionError) {
+    fn failed(&self, error: FollowError) {
         tracing::warn!(projection = self.name, error = ?error, "a projection met an error");
         self.told().last_error = Some((Utc::now(), Arc::new(error)));
     }
 }
 
 /// Whether an error passes by itself.
-fn is_transient(error: &ProjectionError) -> bool {
+fn is_transient(error: &FollowError) -> bool {
     match error {
-        ProjectionError::Read(error) => matches!(error, ReadError::Unavailable { .. }),
-        ProjectionError::Store(_) => true,
+        FollowError::Read(error) => matches!(error, ReadError::Unavailable { .. }),
+        FollowError::Store(_) => true,
         _ => false,
     }
-}
-
-/// The end of whichever ends first.
-async fn either(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    std::future::poll_fn(|context| {
-        let one = one.as_mut().poll(context);
-        if one.is_ready() {
-            return one;
-        }
-        other.as_mut().poll(context)
-    })
-    .await;
 }
 
 /// Says that the task has ended, however it did.
@@ -230,48 +219,176 @@ impl Drop for Ended {
 }
 
 /// The task of one projection.
-pub(super) async fn run<P: Projection + Sync>(projector: Arc<RwLock<Projector<P>>>, member: Ended) {
+pub(super) async fn run<H: Home>(
+    follower: Arc<RwLock<Follower<H>>>,
+    member: Ended,
+    mut hold: Hold,
+    on_error: OnError,
+) {
     let member = &member.0;
     // Before the first look at the log, so that what is appended during it wakes.
     let mut appended = member.store.watch();
     let mut wanted = member.wanted.subscribe();
     let mut pause = PAUSE;
+    let mut troubles = Troubles::new(on_error);
     while !appended.is_closed() {
         let told = *wanted.borrow_and_update();
-        match told {
-            Wanted::End => return,
-            Wanted::Run => {}
-            Wanted::Pause => {
+        if told == Wanted::End {
+            break;
+        }
+        let lease = hold.ask().await;
+        let worked = match lease.map_err(FollowError::from) {
+            Err(error) => Err(error),
+            // It keeps the lease, so that no other process goes on instead.
+            Ok(_) if told == Wanted::Pause => {
                 member.is(State::Paused);
-                either(changed(&mut wanted), appended.closed()).await;
+                let told = either(changed(&mut wanted), appended.closed());
+                either(told, hold.pause()).await;
                 continue;
             }
-        }
-        let caught_up = unless_it_panics(catch_up(&projector, member, &wanted)).await;
-        match caught_up.unwrap_or_else(|panic| Err(panicked::<P>(panic.as_ref()))) {
-            Ok(true) => {
-                pause = PAUSE;
-                either(appended.changed(), changed(&mut wanted)).await;
+            Ok(lease) => {
+                if let Some(mut follower) = alone(&follower, &wanted).await {
+                    match lease {
+                        Some(lease) if lease.is_held => follower.take_over(lease),
+                        Some(_) => follower.stand_by(),
+                        None => {}
+                    }
+                } else {
+                    continue;
+                }
+                if hold.is_held() || H::FOLDS {
+                    work(&follower, member, &wanted, &mut hold).await
+                } else {
+                    stand_by(member, &mut hold).await
+                }
             }
-            // It was told something else meanwhile.
-            Ok(false) => {}
+        };
+        match worked {
+            Ok(Worked::Waits) => {
+                pause = PAUSE;
+                troubles.are_over();
+                let woken = either(appended.changed(), changed(&mut wanted));
+                either(woken, hold.pause()).await;
+            }
+            Ok(Worked::Again(soon)) => either(sleep(soon), changed(&mut wanted)).await,
+            // It was told something else meanwhile, or another process has the lease.
+            Ok(Worked::Interrupted) => {}
             Err(error) if is_transient(&error) => {
                 member.failed(error);
                 member.is(State::Retrying);
                 either(sleep(pause), changed(&mut wanted)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            // Whoever has the lease sees to it; here it begins again from what that one saves.
+            Err(error) if !hold.is_held() => {
+                member.failed(error);
+                member.is(State::Standby);
+                either(changed(&mut wanted), hold.pause()).await;
+            }
             Err(error) => {
-                if matches!(error, ProjectionError::AheadOfLog { .. }) {
+                if matches!(error, FollowError::AheadOfLog { .. }) {
                     // What it has handled is of another log.
                     member.is_at(Position::START);
                 }
-                member.failed(error);
-                member.is(State::Stopped);
-                either(changed(&mut wanted), appended.closed()).await;
+                match troubles.next(&error) {
+                    Next::Retry(pause) => {
+                        member.failed(error);
+                        member.is(State::Retrying);
+                        either(sleep(pause), changed(&mut wanted)).await;
+                    }
+                    Next::SetAside(position, attempts) if follower.read().await.key().is_some() => {
+                        let mut follower = follower.write().await;
+                        follower.set_aside(position, &error, attempts);
+                        member.failed(error);
+                    }
+                    _ => {
+                        member.failed(error);
+                        member.is(State::Stopped);
+                        stay_stopped(&mut wanted, &appended, &mut hold).await;
+                    }
+                }
             }
         }
     }
+    hold.release().await;
+}
+
+/// Waits until the task is told something, and keeps the lease, so that no other process meets the same event.
+async fn stay_stopped(
+    wanted: &mut watch::Receiver<Wanted>,
+    appended: &crate::store::Watch,
+    hold: &mut Hold,
+) {
+    while !wanted.has_changed().unwrap_or(true) && !appended.is_closed() {
+        either(
+            either(changed_here(wanted), appended.closed()),
+            hold.pause(),
+        )
+        .await;
+        // That it could not be asked is found out when the work goes on.
+        let _ = hold.ask().await;
+    }
+}
+
+/// How work ended.
+enum Worked {
+    /// All is handled; more will be appended.
+    Waits,
+    /// Another process is about to handle what there is.
+    Again(Duration),
+    /// There is something to look at first.
+    Interrupted,
+}
+
+/// Handles what the log has by now, for as long as the lease is had.
+async fn work<H: Home>(
+    follower: &RwLock<Follower<H>>,
+    member: &Member,
+    wanted: &watch::Receiver<Wanted>,
+    hold: &mut Hold,
+) -> Result<Worked, FollowError> {
+    let mut done = None;
+    let stands_by = !hold.is_held();
+    let caught_up = async {
+        let caught_up = catch_up(follower, member, wanted, stands_by);
+        done = Some(unless_it_panics(caught_up).await);
+    };
+    if stands_by {
+        either(caught_up, hold.pause()).await;
+    } else {
+        either(caught_up, hold.until_lost()).await;
+    }
+    match done {
+        None => {
+            // The work was dropped in the middle: only what is saved counts.
+            hold.doubt();
+            Ok(Worked::Interrupted)
+        }
+        Some(Ok(Ok(Caught::Up))) => Ok(Worked::Waits),
+        Some(Ok(Ok(Caught::Told))) => Ok(Worked::Interrupted),
+        Some(Ok(Ok(Caught::Moved))) => {
+            hold.doubt();
+            Ok(Worked::Interrupted)
+        }
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(message)) => Err(FollowError::Panicked {
+            projection: member.name,
+            position: follower.write().await.panicked(),
+            message,
+        }),
+    }
+}
+
+/// Tells how far the process is that has the lease.
+async fn stand_by(member: &Member, hold: &mut Hold) -> Result<Worked, FollowError> {
+    member.is(State::Standby);
+    member.is_at(hold.position());
+    let end = member.store.head().await?;
+    member.told().end = end;
+    if hold.position() < end {
+        return Ok(Worked::Again(LOOKS));
+    }
+    Ok(Worked::Waits)
 }
 
 /// Waits until the task is told something.
@@ -280,56 +397,39 @@ async fn changed(wanted: &mut watch::Receiver<Wanted>) {
     let _ = wanted.changed().await;
 }
 
-/// What comes of the work, or what it panicked with.
-async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|context| {
-        // It is not polled again after a panic, and the projector knows what it must not go on with.
-        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-            Ok(polled) => polled.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await
+/// As [`changed`], and it can be seen afterwards that it was.
+async fn changed_here(wanted: &watch::Receiver<Wanted>) {
+    changed(&mut wanted.clone()).await;
 }
 
-fn panicked<P: Projection>(panic: &(dyn Any + Send)) -> ProjectionError {
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-    ProjectionError::Panicked {
-        projection: P::NAME,
-        message: said.unwrap_or("it did not say why").to_owned(),
-    }
-}
-
-/// The projector for oneself, unless others read it for long.
+/// The follower for oneself, unless others read it for long.
 ///
 /// Who reads and asks to read once more, within one expression for example, would wait for whoever is in the queue, who waits for
 /// them: so that one leaves the queue from time to time.
-pub(super) async fn soon_alone<P>(
-    projector: &RwLock<Projector<P>>,
-) -> Option<RwLockWriteGuard<'_, Projector<P>>> {
-    if let Ok(alone) = projector.try_write() {
+pub(super) async fn soon_alone<H>(
+    follower: &RwLock<Follower<H>>,
+) -> Option<RwLockWriteGuard<'_, Follower<H>>> {
+    if let Ok(alone) = follower.try_write() {
         return Some(alone);
     }
     let mut alone = None;
     either(
-        async { alone = Some(projector.write().await) },
+        async { alone = Some(follower.write().await) },
         sleep(IN_QUEUE),
     )
     .await;
     alone
 }
 
-/// The projector for the task alone; none when it was told something meanwhile.
-async fn alone<'a, P>(
-    projector: &'a RwLock<Projector<P>>,
+/// The follower for the task alone; none when it was told something meanwhile.
+async fn alone<'a, H>(
+    follower: &'a RwLock<Follower<H>>,
     wanted: &watch::Receiver<Wanted>,
-) -> Option<RwLockWriteGuard<'a, Projector<P>>> {
+) -> Option<RwLockWriteGuard<'a, Follower<H>>> {
     while !wanted.has_changed().unwrap_or(true) {
-        let (mut alone, mut wanted) = (None, wanted.clone());
-        let soon = async { alone = soon_alone(projector).await };
-        either(soon, changed(&mut wanted)).await;
+        let mut alone = None;
+        let soon = async { alone = soon_alone(follower).await };
+        either(soon, changed_here(wanted)).await;
         if alone.is_some() {
             return alone;
         }
@@ -337,23 +437,47 @@ async fn alone<'a, P>(
     None
 }
 
-/// Handles what the log has by now; false when the task was told something before it was done.
-async fn catch_up<P: Projection + Sync>(
-    projector: &RwLock<Projector<P>>,
+/// How a catch-up ended.
+enum Caught {
+    /// Everything is handled.
+    Up,
+    /// The task was told something before that.
+    Told,
+    /// Another process may have the lease.
+    Moved,
+}
+
+/// Handles what the log has by now.
+async fn catch_up<H: Home>(
+    follower: &RwLock<Follower<H>>,
     member: &Member,
     wanted: &watch::Receiver<Wanted>,
-) -> Result<bool, ProjectionError> {
+    stands_by: bool,
+) -> Result<Caught, FollowError> {
+    if !stands_by {
+        let Some(mut follower) = alone(follower, wanted).await else {
+            return Ok(Caught::Told);
+        };
+        if follower.is_to_retry().await? {
+            let events = follower.retry_set_aside().await?;
+            member.has_handled(events, Instant::now());
+        }
+    }
     loop {
         let (end, position) = {
-            let projector = projector.read().await;
-            let end = projector.end_of_log().await?;
-            member.is_at(projector.position());
-            (end, projector.position())
+            let follower = follower.read().await;
+            let end = follower.end_of_log().await?;
+            member.is_at(follower.position());
+            (end, follower.position())
         };
         member.told().end = end;
         if end <= position {
-            member.is(State::Live);
-            return Ok(true);
+            member.is(if stands_by {
+                State::Standby
+            } else {
+                State::Live
+            });
+            return Ok(Caught::Up);
         }
         // One event more is handled in no time.
         if end.0 - position.0 > 1 || member.reached.borrow().state != State::Live {
@@ -361,15 +485,17 @@ async fn catch_up<P: Projection + Sync>(
         }
         loop {
             // For one page at a time, so that others can read the state in between.
-            let Some(mut projector) = alone(projector, wanted).await else {
-                return Ok(false);
+            let Some(mut follower) = alone(follower, wanted).await else {
+                return Ok(Caught::Told);
             };
             let (since, mut events) = (Instant::now(), 0);
-            let stepped = projector.step(end, &mut events).await;
+            let stepped = follower.step(end, &mut events).await;
             member.has_handled(events, since);
-            member.is_at(projector.position());
-            if !stepped? {
-                break;
+            member.is_at(follower.position());
+            match stepped? {
+                Step::Went => {}
+                Step::AtEnd => break,
+                Step::Moved => return Ok(Caught::Moved),
             }
         }
     }

@@ -14,19 +14,24 @@
 //! A [stored](crate::projection::Projector::stored) projection may run in several processes at once: each event counts once, since a
 //! checkpoint is saved by one of them alone. One [in memory](crate::projection::Projector::in_memory) has its own state in each.
 
+mod hold;
 mod live;
 mod member;
+mod on_error;
 mod status;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 
+use self::hold::Hold;
 pub use self::live::{Handle, Live, WaitError};
 use self::member::{Ended, Member, Wanted, run};
+pub use self::on_error::OnError;
 pub use self::status::{State, Status};
-use crate::projection::{Projection, Projector};
+use crate::follower::{Follower, Home};
 
 /// Runs projections in the background.
 ///
@@ -62,9 +67,25 @@ use crate::projection::{Projection, Projector};
 /// runner.shutdown().await;
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Runner {
     members: Mutex<Vec<(Handle, JoinHandle<()>)>>,
+    lease: Duration,
+}
+
+/// How long a lease lasts unless it is renewed.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// The shortest lease: a renewal takes some milliseconds.
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self {
+            members: Mutex::default(),
+            lease: LEASE,
+        }
+    }
 }
 
 impl Runner {
@@ -73,17 +94,38 @@ impl Runner {
         Self::default()
     }
 
+    /// The same, where a process that dies is missed after this time; 6 seconds unless said otherwise. Leases are renewed three
+    /// times as often, which is a small write for each projection.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        let lease = lease.max(SHORTEST_LEASE);
+        Self {
+            members: Mutex::new(std::mem::take(&mut *self.members())),
+            lease,
+        }
+    }
+
     /// Begins to run a projection from where it stands, on the store and for the tenant that it was made with.
     ///
     /// # Panics
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
-    pub fn add<P: Projection + Sync>(&self, projector: Projector<P>) -> Live<P> {
-        let member = Arc::new(Member::new(&projector));
-        let projector = Arc::new(RwLock::new(projector));
-        let task = tokio::spawn(run(Arc::clone(&projector), Ended(Arc::clone(&member))));
+    pub fn add<H: Home>(&self, follower: Follower<H>) -> Live<H> {
+        self.add_with(follower, OnError::default())
+    }
+
+    /// As [`add`](Self::add), and says what to do about an event that cannot be handled.
+    ///
+    /// # Panics
+    /// As [`add`](Self::add).
+    pub fn add_with<H: Home>(&self, follower: Follower<H>, on_error: OnError) -> Live<H> {
+        let member = Arc::new(Member::new(&follower));
+        let hold = Hold::new(follower.store(), follower.key(), self.lease);
+        let follower = Arc::new(RwLock::new(follower));
+        let ended = Ended(Arc::clone(&member));
+        let task = tokio::spawn(run(Arc::clone(&follower), ended, hold, on_error));
         let handle = Handle::of(member);
         self.members().push((handle.clone(), task));
-        Live::new(handle, projector)
+        Live::new(handle, follower)
     }
 
     /// How each projection does, in the order in which they were added.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::follower::FollowError;
 use crate::log::Position;
-use crate::projection::ProjectionError;
 
 /// How a projection does, at one moment: for people ([`Display`](fmt::Display) is one line) and for metrics.
 ///
@@ -51,7 +51,7 @@ pub struct Status {
     /// Events a second, over the last second or two, and longer while it handles none: it then goes to zero.
     pub rate: f64,
     /// The last error since it was added, and when it came about. One that runs has got over it.
-    pub last_error: Option<(DateTime<Utc>, Arc<ProjectionError>)>,
+    pub last_error: Option<(DateTime<Utc>, Arc<FollowError>)>,
 }
 
 /// What a projection does.
@@ -68,9 +68,11 @@ pub enum State {
     CatchingUp,
     /// It has handled all, and waits for more.
     Live,
+    /// Another process runs it; this one will when that one ends.
+    Standby,
     /// It was [paused](super::Handle::pause).
     Paused,
-    /// The store could not be used; it will try again.
+    /// The store could not be used, or an event could not be handled; it will try again.
     Retrying,
     /// It met an error that does not pass by itself, and waits to be [resumed](super::Handle::resume).
     Stopped,
@@ -83,6 +85,7 @@ impl fmt::Display for State {
         f.write_str(match self {
             Self::CatchingUp => "catching up",
             Self::Live => "live",
+            Self::Standby => "standing by",
             Self::Paused => "paused",
             Self::Retrying => "retrying",
             Self::Stopped => "stopped",

@@ -1,18 +1,257 @@
-//! Statements that a projection writes its tables with.
+//! Tables that a projection keeps in the store's own database.
+//!
+//! A method does not write by itself: it says which [statements](Sql::run) are to run, and the store runs those of a whole page of
+//! events in the transaction that saves the checkpoint. So each event counts exactly once, and a method needs no `await`.
+//!
+//! # Statements
+//! The text is the database's own SQL, the same for SQLite and PostgreSQL as long as both understand it:
+//! - `{name}` stands for a table or an index of the projection, since each version of a projection has its own;
+//! - `$1`, `$2` and so on stand for the values.
+//!
+//! Statements run one after another, so one sees what those before it wrote. They may not begin or end a transaction.
 
+mod batch;
+mod row;
 mod value;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use batch::{Batch, Statement};
+pub use row::{Row, RowError};
 pub use value::{Params, Value};
 
-/// The statements that a projection's methods ask for; they run in the transaction that saves the checkpoint.
+use crate::log::Position;
+
+/// The statements that a projection's methods ask for.
+///
+/// ```
+/// use recount::sql::Sql;
+///
+/// let mut sql = Sql::new();
+/// sql.run("UPDATE {board} SET title = $2 WHERE task = $1", ("t-1", "Paint the fence"));
+/// let batch = sql.take();
+/// let statement = batch.iter().next().unwrap();
+/// assert_eq!(statement.text, "UPDATE board SET title = $2 WHERE task = $1");
+/// assert_eq!(statement.values, ["t-1".into(), "Paint the fence".into()]);
+/// ```
 #[derive(Debug, Default)]
 pub struct Sql {
-    statements: Vec<(&'static str, Vec<Value>)>,
+    names: Names,
+    batch: Batch,
+    /// Where the text of a literal stands among the batch's. Two literals of one text are two, which costs nothing but a slot.
+    known: HashMap<(usize, usize), usize>,
+    position: Position,
 }
 
 impl Sql {
-    /// Asks for a statement, with a value for each of its parameters `$1`, `$2` and so on.
-    pub fn run(&mut self, sql: &'static str, params: impl Params) {
-        self.statements.push((sql, params.into_values()));
+    /// Without any; each name stands for itself. A projection is given one; this is for tests of its methods.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn with_names(names: Names) -> Self {
+        Self {
+            names,
+            ..Self::default()
+        }
+    }
+
+    /// Asks for a statement, with a value for each of its parameters: a tuple, or an array of [`Value`]s.
+    pub fn run(&mut self, text: &'static str, values: impl Params) {
+        let at = *self
+            .known
+            .entry((text.as_ptr() as usize, text.len()))
+            .or_insert_with(|| self.batch.add_text(self.names.filled_in(text).into()));
+        self.batch.push(self.position, at, values);
+    }
+
+    /// From here on statements belong to the event at this position.
+    pub(crate) fn at(&mut self, position: Position) {
+        self.position = position;
+    }
+
+    /// The statements so far, in their order; none are left.
+    pub fn take(&mut self) -> Batch {
+        self.batch.take()
+    }
+
+    /// How many statements there are.
+    pub(crate) fn len(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Forgets the statements behind so many.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.batch.truncate(len);
+    }
+}
+
+/// What the names in a text's braces stand for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// Stands before each, with a dot: where the tables are.
+    pub(crate) schema: Option<Arc<str>>,
+    /// Stands behind each.
+    pub(crate) suffix: Arc<str>,
+}
+
+impl Names {
+    /// A text with the real names.
+    pub(crate) fn filled_in(&self, text: &str) -> String {
+        let mut filled = String::with_capacity(text.len() + 32);
+        // PostgreSQL puts an index where its table is, and takes no other place.
+        let mut unqualified = is_index(text);
+        for part in parts(text) {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Name(name) => {
+                    if let Some(schema) = self.schema.as_ref().filter(|_| !unqualified) {
+                        filled.push_str(schema);
+                        filled.push('.');
+                    }
+                    unqualified = false;
+                    filled.push_str(&self.physical(name));
+                }
+            }
+        }
+        filled
+    }
+
+    /// The name of a table without where it is.
+    pub(crate) fn physical(&self, name: &str) -> String {
+        format!("{name}{}", self.suffix)
+    }
+
+    /// A name with where it is, and nothing behind it.
+    pub(crate) fn shown(&self, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{name}"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// The names in a text's braces.
+pub(crate) fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    parts(text).filter_map(|part| match part {
+        Part::Name(name) => Some(name),
+        Part::Text(_) => None,
+    })
+}
+
+/// The name of the table that a statement makes, if it makes one.
+pub(crate) fn table_made_by(text: &str) -> Option<&str> {
+    let mut words = text.split_ascii_whitespace();
+    let makes = words.next()?.eq_ignore_ascii_case("create")
+        && words.any(|word| word.eq_ignore_ascii_case("table"));
+    names_in(text).next().filter(|_| makes && !is_index(text))
+}
+
+fn is_index(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let creates = words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("create"));
+    creates && words.take(2).any(|word| word.eq_ignore_ascii_case("index"))
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Name(&'a str),
+}
+
+/// A text divided at the names in braces: lower-case letters, digits and underscores. Other braces are text.
+fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some((name, behind)) = rest.strip_prefix('{').and_then(|at| at.split_once('}'))
+            && is_name(name)
+        {
+            rest = behind;
+            return Some(Part::Name(name));
+        }
+        let skip = usize::from(rest.starts_with('{'));
+        let end = rest.get(skip..).and_then(|rest| rest.find('{'));
+        let (text, behind) = rest.split_at(end.map_or(rest.len(), |end| end + skip));
+        rest = behind;
+        Some(Part::Text(text))
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    name.bytes().all(is_part)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|byte| !byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        Names {
+            schema: Some("\"app\"".into()),
+            suffix: "_1f".into(),
+        }
+    }
+
+    #[test]
+    fn names_in_braces_are_filled_in_and_other_braces_are_text() {
+        let filled = names().filled_in("SELECT '{}', '{\"a\":1}' FROM {board} AS b, {a_2} {");
+        assert_eq!(
+            filled,
+            "SELECT '{}', '{\"a\":1}' FROM \"app\".board_1f AS b, \"app\".a_2_1f {"
+        );
+        assert_eq!(Names::default().filled_in("{board}"), "board");
+        assert_eq!(names().filled_in("{1a} {A} {é"), "{1a} {A} {é");
+    }
+
+    #[test]
+    fn an_index_is_where_its_table_is() {
+        let text = "CREATE UNIQUE INDEX {by_title} ON {board} (title)";
+        let filled = "CREATE UNIQUE INDEX by_title_1f ON \"app\".board_1f (title)";
+        assert_eq!(names().filled_in(text), filled);
+    }
+
+    #[test]
+    fn a_table_is_told_by_the_statement_that_makes_it() {
+        let made = |text| table_made_by(text);
+        assert_eq!(
+            made(" create table if not exists {board} (a)"),
+            Some("board")
+        );
+        assert_eq!(made("CREATE INDEX {by_a} ON {board} (a)"), None);
+        assert_eq!(made("INSERT INTO {board} VALUES (1)"), None);
+    }
+
+    #[test]
+    fn each_statement_belongs_to_the_event_that_asked_for_it() {
+        let mut sql = Sql::with_names(names());
+        for position in [1, 2] {
+            sql.at(Position(position));
+            sql.run("DELETE FROM {board} WHERE n = $1", (position,));
+        }
+        let batch = sql.take();
+        let told: Vec<_> = batch
+            .iter()
+            .map(|statement| (statement.position.0, statement.values))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1, &[Value::Integer(1)] as &[_]),
+                (2, &[Value::Integer(2)] as &[_])
+            ]
+        );
+        assert!(sql.take().is_empty());
+        sql.run("DELETE FROM {board} WHERE n = $1", (3,));
+        assert_eq!(sql.take().len(), 1);
     }
 }

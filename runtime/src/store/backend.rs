@@ -4,12 +4,19 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
-use super::Wakes;
+use uuid::Uuid;
+
+use super::checkpoint::NoTables;
+use super::{
+    Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease, ProjectionKey, Wakes,
+};
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+use crate::sql::{Row, Value};
 
 /// A boxed future, as the object-safe traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -87,69 +94,6 @@ pub struct StoredSnapshot {
     pub fingerprint: u64,
     /// The state as JSON.
     pub state: Vec<u8>,
-}
-
-/// Which projection a checkpoint belongs to: its name, and the code that it was made by.
-///
-/// Two releases of a projection keep their checkpoints side by side, so that a new one can be built while the old one runs.
-///
-/// ```
-/// use recount::store::ProjectionKey;
-///
-/// let key = ProjectionKey { name: "account-balances", fingerprint: 7 };
-/// assert_eq!(key.to_string(), "account-balances#0000000000000007");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProjectionKey<'a> {
-    /// The projection's name.
-    pub name: &'a str,
-    /// The shape of its code and events.
-    pub fingerprint: u64,
-}
-
-impl fmt::Display for ProjectionKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{:016x}", self.name, self.fingerprint)
-    }
-}
-
-/// How far a projection got, and its state when the store keeps it.
-///
-/// ```
-/// use recount::{log::Position, store::Checkpoint};
-///
-/// let checkpoint = Checkpoint { revision: 0, position: Position(10), state: None };
-/// assert!(checkpoint.state.is_none());
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// How often it was saved; 0 for one that never was. A save raises it, and is refused when somebody else did meanwhile.
-    pub revision: u64,
-    /// The position up to which all events are handled.
-    pub position: Position,
-    /// The state as JSON, for projections that the store keeps.
-    pub state: Option<Vec<u8>>,
-}
-
-/// Why a checkpoint was not saved.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CheckpointError {
-    /// Somebody else saved it in the meantime; nothing was saved.
-    #[error(
-        "the checkpoint of projection {projection} was saved {actual} times, not {expected}: another process runs it too; load it again"
-    )]
-    Moved {
-        /// The projection: its [`ProjectionKey`] as text.
-        projection: String,
-        /// The revision that the caller had loaded.
-        expected: u64,
-        /// The revision that is kept.
-        actual: u64,
-    },
-    /// The database could not be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// A database that holds a log.
@@ -250,14 +194,53 @@ pub trait Backend: Any + Send + Sync + fmt::Debug {
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>>;
 
-    /// Saves position and state in one transaction, if the revision that is kept is still the checkpoint's; none is revision 0.
-    /// Returns the new revision, which is one more. The position may be any, also an earlier one.
+    /// Saves position, state and effects in one transaction, if the revision that is kept is still the checkpoint's; none is
+    /// revision 0. Returns the new revision, which is one more. The position may be any, also an earlier one.
+    ///
+    /// A backend without tables refuses [statements](Effects::sql) with [`CheckpointError::NoTables`].
     fn save_checkpoint<'a>(
         &'a self,
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>>;
+
+    /// Lets a holder have a projection's lease for so long from now on, unless another one has it: see [`Lease`].
+    ///
+    /// A lease that changes hands raises the checkpoint's revision, also that of a checkpoint that was never saved, whose position is
+    /// 0. One that is had for no time is free at once. All who ask measure time by one clock.
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>>;
+
+    /// The events that a projection has set aside, in all its versions, by fingerprint and position.
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>>;
+
+    /// How tables of projections are named and asked for; `None` where there can be none.
+    fn tables(&self) -> Option<&Dialect> {
+        None
+    }
+
+    /// What a query of one's own gives, of tables of projections; nothing can be written by it.
+    ///
+    /// Asked only where there are [tables](Self::tables).
+    fn query<'a>(
+        &'a self,
+        text: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        let _ = (text, values);
+        Box::pin(async { Err(StoreError::new(self.url(), NoTables)) })
+    }
 
     /// Whom the log wakes when something was appended: by this backend, and by any other on the same log.
     ///

@@ -4,11 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
 
 use super::backend::Closed;
 use super::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
-    StoredSnapshot, Wakes,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease,
+    ProjectionKey, Replaces, StoreError, StoredSnapshot, Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Direction, EventId, Kind, NewEvent, Page, Position, Query,
@@ -56,7 +59,18 @@ struct Log {
     ids: HashMap<(Option<TenantId>, EventId), usize>,
     kinds: HashSet<Arc<Kind>>,
     snapshots: BTreeMap<StreamId, StoredSnapshot>,
-    checkpoints: HashMap<(Option<TenantId>, String), Checkpoint>,
+    checkpoints: HashMap<CheckpointKey, Kept>,
+    dead_letters: BTreeMap<(Option<TenantId>, String, u64, Position), DeadLetter>,
+}
+
+/// A projection of a tenant, in one version.
+type CheckpointKey = (Option<TenantId>, String, u64);
+
+/// A checkpoint, and who has its lease until when.
+#[derive(Clone)]
+struct Kept {
+    checkpoint: Checkpoint,
+    lease: Option<(Uuid, Instant)>,
 }
 
 struct Stored {
@@ -373,26 +387,111 @@ impl Log {
 
     fn save_checkpoint(
         &mut self,
-        key: (Option<TenantId>, String),
+        key: CheckpointKey,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> Result<u64, CheckpointError> {
         let expected = checkpoint.revision;
-        let actual = self.checkpoints.get(&key).map_or(0, |kept| kept.revision);
+        let kept = self.checkpoints.get(&key);
+        let actual = kept.map_or(0, |kept| kept.checkpoint.revision);
+        let projection = ProjectionKey {
+            name: &key.1,
+            fingerprint: key.2,
+        };
+        let projection = || projection.to_string();
         if expected != actual {
             return Err(CheckpointError::Moved {
-                projection: key.1,
+                projection: projection(),
                 expected,
                 actual,
             });
         }
+        if !effects.sql.is_empty() {
+            return Err(CheckpointError::NoTables {
+                projection: projection(),
+                store: URL.to_owned(),
+            });
+        }
+        let (tenant, name, fingerprint) = key.clone();
+        let letter = |position| (tenant.clone(), name.clone(), fingerprint, position);
+        for position in effects.settled {
+            self.dead_letters.remove(&letter(position));
+        }
+        for dead in effects.set_aside {
+            self.dead_letters.insert(letter(dead.position), dead);
+        }
+        let ends = |(of, named, other): (&Option<TenantId>, &String, u64)| {
+            *of == tenant
+                && *named == name
+                && match effects.replaces {
+                    Replaces::Nothing => false,
+                    Replaces::Version(version) => other == version,
+                    Replaces::Others => other != fingerprint,
+                }
+        };
+        self.checkpoints
+            .retain(|(of, named, other), _| !ends((of, named, *other)));
+        self.dead_letters
+            .retain(|(of, named, other, _), _| !ends((of, named, *other)));
+        let lease = kept_lease(self.checkpoints.get(&key));
         let revision = actual + 1;
         let checkpoint = Checkpoint {
             revision,
             ..checkpoint
         };
-        self.checkpoints.insert(key, checkpoint);
+        self.checkpoints.insert(key, Kept { checkpoint, lease });
         Ok(revision)
     }
+
+    fn lease(&mut self, key: CheckpointKey, holder: Uuid, time: Duration) -> Lease {
+        let now = Instant::now();
+        let kept = self.checkpoints.entry(key).or_insert_with(|| Kept {
+            checkpoint: Checkpoint {
+                revision: 0,
+                position: Position::START,
+                state: None,
+            },
+            lease: None,
+        });
+        let had_by = kept.lease.map(|(by, _)| by);
+        let is_held = match kept.lease {
+            Some((by, until)) => by == holder || until <= now,
+            None => true,
+        };
+        if is_held {
+            kept.checkpoint.revision += u64::from(had_by != Some(holder));
+            // Longer than a clock can tell is for ever, which a hundred years are.
+            let until = now.checked_add(time).unwrap_or(now + CENTURY);
+            kept.lease = Some((holder, until));
+        }
+        Lease {
+            is_held,
+            revision: kept.checkpoint.revision,
+            position: kept.checkpoint.position,
+        }
+    }
+
+    fn dead_letters(&self, tenant: Option<&TenantId>, projection: &str) -> Vec<DeadLetter> {
+        let letters = self.dead_letters.iter();
+        letters
+            .filter(|((of, name, ..), _)| of.as_ref() == tenant && name == projection)
+            .map(|(_, letter)| letter.clone())
+            .collect()
+    }
+}
+
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+
+fn kept_lease(kept: Option<&Kept>) -> Option<(Uuid, Instant)> {
+    kept.and_then(|kept| kept.lease)
+}
+
+fn checkpoint_key(tenant: Option<&TenantId>, projection: ProjectionKey<'_>) -> CheckpointKey {
+    (
+        tenant.cloned(),
+        projection.name.to_owned(),
+        projection.fingerprint,
+    )
 }
 
 fn ready<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
@@ -478,8 +577,12 @@ impl Backend for MemoryBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
     ) -> BoxFuture<'a, Result<Option<Checkpoint>, StoreError>> {
-        let key = (tenant.cloned(), projection.to_string());
-        let find = |log: &Log| log.checkpoints.get(&key).cloned();
+        let key = checkpoint_key(tenant, projection);
+        let find = |log: &Log| {
+            log.checkpoints
+                .get(&key)
+                .map(|kept| kept.checkpoint.clone())
+        };
         ready(self.look(find).map_err(unusable))
     }
 
@@ -488,12 +591,34 @@ impl Backend for MemoryBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        let key = (tenant.cloned(), projection.to_string());
+        let key = checkpoint_key(tenant, projection);
         let outcome = self
-            .write(|log| log.save_checkpoint(key, checkpoint))
+            .write(|log| log.save_checkpoint(key, checkpoint, effects))
             .unwrap_or_else(|closed| Err(unusable(closed).into()));
         ready(outcome)
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        let key = checkpoint_key(tenant, projection);
+        let lease = |log: &mut Log| log.lease(key, holder, time);
+        ready(self.write(lease).map_err(unusable))
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        let list = |log: &Log| log.dead_letters(tenant, projection);
+        ready(self.look(list).map_err(unusable))
     }
 
     fn wakes(&self) -> &Wakes {

@@ -1,6 +1,7 @@
 //! The store: one handle in front of any database that holds a log.
 
 mod backend;
+mod checkpoint;
 mod connect;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod kinds;
@@ -16,9 +17,9 @@ mod watch;
 
 use std::sync::Arc;
 
-pub use backend::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
-    StoredSnapshot,
+pub use backend::{Backend, BackendError, BoxFuture, StoreError, StoredSnapshot};
+pub use checkpoint::{
+    Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease, ProjectionKey, Replaces,
 };
 pub use connect::ConnectError;
 pub use memory::MemoryBackend;

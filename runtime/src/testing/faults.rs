@@ -4,14 +4,17 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::Store;
 use crate::log::{
     AppendError, Appended, Batch, EventId, Expected, Page, Position, Query, ReadError, Stats,
     StreamId, TenantId, Version,
 };
+use crate::sql::{Row, Value};
 use crate::store::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError,
-    StoredSnapshot, Wakes,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Dialect, Effects,
+    Lease, ProjectionKey, StoreError, StoredSnapshot, Wakes,
 };
 
 /// What a store can be asked to do, and fail at.
@@ -50,6 +53,10 @@ pub enum Operation {
     Checkpoint,
     /// A projection's checkpoint is saved.
     SaveCheckpoint,
+    /// A projection's lease is asked for.
+    Lease,
+    /// Tables of projections are asked.
+    Query,
 }
 
 /// How an operation fails.
@@ -447,8 +454,13 @@ impl Faulty {
         tenant: Option<&TenantId>,
         projection: ProjectionKey<'_>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> Result<u64, CheckpointError> {
-        let save = |checkpoint| self.inner.save_checkpoint(tenant, projection, checkpoint);
+        let save = |checkpoint| {
+            let effects = effects.clone();
+            self.inner
+                .save_checkpoint(tenant, projection, checkpoint, effects)
+        };
         let failed = |error| StoreError::new(self.inner.url(), error).into();
         match self.course(Operation::SaveCheckpoint, true).await {
             Course::Go => save(checkpoint).await,
@@ -578,8 +590,45 @@ impl Backend for Faulty {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
-        Box::pin(self.run_save_checkpoint(tenant, projection, checkpoint))
+        Box::pin(self.run_save_checkpoint(tenant, projection, checkpoint, effects))
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        Box::pin(self.run(Operation::Lease, StoreError::new, move || {
+            self.inner.lease(tenant, projection, holder, time)
+        }))
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(self.run(Operation::Checkpoint, StoreError::new, move || {
+            self.inner.dead_letters(tenant, projection)
+        }))
+    }
+
+    fn tables(&self) -> Option<&Dialect> {
+        self.inner.tables()
+    }
+
+    fn query<'a>(
+        &'a self,
+        text: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        Box::pin(self.run(Operation::Query, StoreError::new, move || {
+            self.inner.query(text, values)
+        }))
     }
 
     fn wakes(&self) -> &Wakes {

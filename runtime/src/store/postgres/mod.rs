@@ -41,6 +41,10 @@
 //! | `tenants` | `tenant`, `name` | the numbers of tenants |
 //! | `snapshots` | `stream`, `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
 //! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
+//! | | `holder`, `held_until` | who runs the projection, and until when if nothing more is heard |
+//! | `dead_letters` | `tenant`, `projection`, `fingerprint`, `position` | events that a projection has set aside |
+//! | | `category`, `id`, `owner`, `event_id`, `name` | what they are; `owner` is the stream's tenant |
+//! | | `error`, `attempts`, `at`, `retry` | why, how often and when they were tried, and whether they are to be again |
 //!
 //! # Waking readers
 //! [`Store::watch`](crate::Store::watch) opens a connection besides the pool's, which listens on the channel `recount_` and the number
@@ -59,7 +63,7 @@
 //! GRANT INSERT ON ALL TABLES IN SCHEMA recount TO writer;
 //! GRANT USAGE ON ALL SEQUENCES IN SCHEMA recount TO writer;
 //! -- for snapshots and projections
-//! GRANT UPDATE, DELETE ON recount.snapshots, recount.checkpoints TO writer;
+//! GRANT UPDATE, DELETE ON recount.snapshots, recount.checkpoints, recount.dead_letters TO writer;
 //! ```
 //!
 //! # The order
@@ -124,11 +128,13 @@ mod server;
 mod session;
 mod sql;
 mod state;
+mod tables;
 mod tls;
 mod within;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::connection::Connection;
 use self::error::{Cause, Failure, unreadable, unusable};
@@ -139,14 +145,16 @@ pub use self::tls::TlsMode;
 pub use self::within::{WithinError, within};
 use self::writer::Writer;
 use super::{
-    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
-    Wakes,
+    Backend, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease,
+    ProjectionKey, StoreError, StoredSnapshot, Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+use crate::sql::{Row, Value};
 pub use tokio_postgres;
+use uuid::Uuid;
 
 /// A log on a PostgreSQL server. Made by [`PostgresOptions::open`], used through [`Store`](crate::Store).
 ///
@@ -387,13 +395,62 @@ impl Backend for PostgresBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         let Inner { server, .. } = &*self.0;
         Box::pin(async move {
             let on = self.0.lease().await?;
-            server
-                .save_checkpoint(&on, tenant, projection, checkpoint)
-                .await
+            if effects.is_empty() {
+                let saved = server.save_checkpoint(&on, tenant, projection, checkpoint);
+                return saved.await;
+            }
+            let saved = server.save_with_effects(on, tenant, projection, checkpoint, &effects);
+            saved.await
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        let inner = &*self.0;
+        Box::pin(async move {
+            let ask = async |on| {
+                let server = &inner.server;
+                server.hold(&on, tenant, projection, holder, time).await
+            };
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        let inner = &*self.0;
+        Box::pin(async move {
+            let ask = async |on| inner.server.dead_letters(&on, tenant, projection).await;
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
+        })
+    }
+
+    fn tables(&self) -> Option<&Dialect> {
+        Some(&self.0.server.dialect)
+    }
+
+    fn query<'a>(
+        &'a self,
+        text: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        let inner = &*self.0;
+        Box::pin(async move {
+            let ask = async |on| inner.server.query(&on, text, values).await;
+            inner.ask(ask).await.map_err(|cause| inner.unusable(cause))
         })
     }
 

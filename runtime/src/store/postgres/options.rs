@@ -18,6 +18,7 @@ use super::seen::Seen;
 use super::server::Server;
 use super::session::{self, Answers, Connector, Limits, Way};
 use super::sql::Sql;
+use super::tables::dialect;
 use super::tls::{self, Tls, TlsMode};
 use super::{PostgresBackend, schema};
 use crate::store::connect::without_password;
@@ -391,6 +392,7 @@ impl PostgresOptions {
             wakes: Wakes::with(Some(Arc::clone(&others) as _)),
             others,
             sql: Sql::new(&self.schema),
+            dialect: dialect(&self.schema),
             names,
             seen,
         }))

@@ -63,7 +63,26 @@ CREATE TABLE recount.checkpoints (
     revision    bigint NOT NULL,
     position    bigint NOT NULL,
     state       bytea,
+    holder      uuid,
+    held_until  timestamptz,
     PRIMARY KEY (tenant, projection, fingerprint)
+);
+
+CREATE TABLE recount.dead_letters (
+    tenant      int NOT NULL,
+    projection  text COLLATE "C" NOT NULL,
+    fingerprint bigint NOT NULL,
+    position    bigint NOT NULL,
+    category    text NOT NULL,
+    id          text NOT NULL,
+    owner       text,
+    event_id    uuid NOT NULL,
+    name        text NOT NULL,
+    error       text NOT NULL,
+    attempts    bigint NOT NULL,
+    at          timestamptz NOT NULL,
+    retry       boolean NOT NULL,
+    PRIMARY KEY (tenant, projection, fingerprint, position)
 );
 
 -- The order of the log. Who appends holds a shared advisory lock, until the transaction ends, whose key carries the last position

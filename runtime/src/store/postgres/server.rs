@@ -11,13 +11,14 @@ use super::names::Names;
 use super::notify::Others;
 use super::seen::Seen;
 use super::sql::Sql;
-use crate::store::Wakes;
+use crate::store::{Dialect, Wakes};
 
 /// A log on a server: its address, its connections, its statements, and what is known of it without asking.
 pub(super) struct Server {
     pub(super) url: String,
     pub(super) pool: Pool,
     pub(super) sql: Sql,
+    pub(super) dialect: Dialect,
     pub(super) names: Arc<Names>,
     pub(super) others: Arc<Others>,
     pub(super) wakes: Wakes,

@@ -94,4 +94,27 @@ statements! {
         VALUES ($1, $2, $3, $4::bigint + 1, $5, $6) ON CONFLICT DO NOTHING",
     next_checkpoint: "UPDATE recount.checkpoints SET revision = $4::bigint + 1, position = $5, state = $6
         WHERE tenant = $1 AND projection = $2 AND fingerprint = $3 AND revision = $4",
+    /// One version, or all others.
+    drop_versions: "WITH letters AS (
+            DELETE FROM recount.dead_letters WHERE tenant = $1 AND projection = $2 AND (fingerprint = $3) <> $4
+        )
+        DELETE FROM recount.checkpoints WHERE tenant = $1 AND projection = $2 AND (fingerprint = $3) <> $4",
+    /// No row where another one has it. `$5` are microseconds.
+    lease: "INSERT INTO recount.checkpoints AS kept (tenant, projection, fingerprint, revision, position, holder, held_until)
+        VALUES ($1, $2, $3, 1, 0, $4::uuid, clock_timestamp() + $5::bigint * interval '1 microsecond')
+        ON CONFLICT (tenant, projection, fingerprint) DO UPDATE
+        SET revision = kept.revision + (kept.holder IS DISTINCT FROM excluded.holder)::int,
+            holder = excluded.holder, held_until = excluded.held_until
+        WHERE kept.holder IS NULL OR kept.holder = excluded.holder OR kept.held_until <= clock_timestamp()
+        RETURNING revision, position",
+    settle: "DELETE FROM recount.dead_letters
+        WHERE tenant = $1 AND projection = $2 AND fingerprint = $3 AND position = ANY($4::bigint[])",
+    set_aside: "INSERT INTO recount.dead_letters
+            (tenant, projection, fingerprint, position, category, id, owner, event_id, name, error, attempts, at, retry)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'epoch'::timestamptz + $12::bigint * interval '1 microsecond', $13)
+        ON CONFLICT (tenant, projection, fingerprint, position) DO UPDATE
+        SET error = excluded.error, attempts = excluded.attempts, at = excluded.at, retry = excluded.retry",
+    dead_letters: "SELECT fingerprint, position, category, id, owner, event_id, name, error, attempts,
+            (extract(epoch FROM at) * 1000000)::bigint, retry
+        FROM recount.dead_letters WHERE tenant = $1 AND projection = $2 ORDER BY fingerprint, position",
 }

@@ -8,11 +8,11 @@ use crate::log::{Position, Stats, StreamId, TenantId, Version};
 use crate::store::{Checkpoint, CheckpointError, ProjectionKey, StoredSnapshot};
 
 /// A number above what the server can hold stands for the greatest; none is ever reached.
-fn stored(number: u64) -> i64 {
+pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn loaded(number: i64) -> u64 {
+pub(super) fn loaded(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
@@ -142,7 +142,7 @@ impl Server {
     }
 
     /// The tenant's number, a new one if need be; that is not made within a transaction of the caller's, which may be undone.
-    async fn use_tenant(
+    pub(super) async fn use_tenant(
         &self,
         tenant: Option<&TenantId>,
         connection: &Connection<'_>,

@@ -7,10 +7,12 @@ use std::any::Any;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Transaction;
+use uuid::Uuid;
 
 use super::append::append;
 use super::connection::Connection;
@@ -20,9 +22,10 @@ use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+use crate::sql::{Row, Value};
 use crate::store::{
-    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, Store,
-    StoreError, StoredSnapshot, Wakes,
+    Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Dialect, Effects,
+    Lease, ProjectionKey, Store, StoreError, StoredSnapshot, Wakes,
 };
 
 /// Why a store cannot work inside of a transaction.
@@ -211,8 +214,16 @@ enum Request {
     SaveCheckpoint(
         Key,
         Checkpoint,
+        Effects,
         oneshot::Sender<Result<u64, CheckpointError>>,
     ),
+    Lease(Key, Uuid, Duration, oneshot::Sender<Result<Lease, Cause>>),
+    DeadLetters(
+        Option<TenantId>,
+        String,
+        oneshot::Sender<Result<Vec<DeadLetter>, Cause>>,
+    ),
+    Query(String, Vec<Value>, oneshot::Sender<Result<Vec<Row>, Cause>>),
 }
 
 /// A projection of a tenant.
@@ -266,15 +277,23 @@ impl Request {
                 let (tenant, projection) = (key.tenant.as_ref(), key.projection());
                 drop(to.send(server.checkpoint(connection, tenant, projection).await));
             }
-            Self::SaveCheckpoint(key, checkpoint, to) => {
+            Self::SaveCheckpoint(key, checkpoint, effects, to) => {
                 let (tenant, projection) = (key.tenant.as_ref(), key.projection());
-                drop(
-                    to.send(
-                        server
-                            .save_checkpoint(connection, tenant, projection, checkpoint)
-                            .await,
-                    ),
-                );
+                let saved =
+                    server.save_within(connection, tenant, projection, checkpoint, &effects);
+                drop(to.send(saved.await));
+            }
+            Self::Lease(key, holder, time, to) => {
+                let (tenant, projection) = (key.tenant.as_ref(), key.projection());
+                let lease = server.hold(connection, tenant, projection, holder, time);
+                drop(to.send(lease.await));
+            }
+            Self::DeadLetters(tenant, projection, to) => {
+                let letters = server.dead_letters(connection, tenant.as_ref(), &projection);
+                drop(to.send(letters.await));
+            }
+            Self::Query(text, values, to) => {
+                drop(to.send(server.query(connection, &text, &values).await));
             }
         }
     }
@@ -455,11 +474,55 @@ impl Backend for Inside {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         Box::pin(async move {
-            let request = |to| Request::SaveCheckpoint(Key::of(tenant, projection), checkpoint, to);
+            let key = Key::of(tenant, projection);
+            let request = |to| Request::SaveCheckpoint(key, checkpoint, effects, to);
             let saved = self.ask(request).await;
             saved.unwrap_or_else(|cause| Err(self.unusable(cause).into()))
+        })
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        Box::pin(async move {
+            let request = |to| Request::Lease(Key::of(tenant, projection), holder, time, to);
+            let lease = self.ask(request).await;
+            lease.flatten().map_err(|cause| self.unusable(cause))
+        })
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(async move {
+            let request = |to| Request::DeadLetters(tenant.cloned(), projection.to_owned(), to);
+            let letters = self.ask(request).await;
+            letters.flatten().map_err(|cause| self.unusable(cause))
+        })
+    }
+
+    fn tables(&self) -> Option<&Dialect> {
+        Some(&self.inner.server.dialect)
+    }
+
+    fn query<'a>(
+        &'a self,
+        text: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        Box::pin(async move {
+            let request = |to| Request::Query(text.to_owned(), values.to_vec(), to);
+            let rows = self.ask(request).await;
+            rows.flatten().map_err(|cause| self.unusable(cause))
         })
     }
 

@@ -52,6 +52,12 @@
 //! | `tenants` | `tenant`, `name` | the numbers of tenants |
 //! | `snapshots` | `tenant`, `category`, `id`, `version`, `fingerprint`, `state` | states of aggregates; may be deleted at any time |
 //! | `checkpoints` | `tenant`, `projection`, `fingerprint`, `revision`, `position`, `state` | how far projections got, and how often that was saved |
+//! | | `holder`, `held_until` | who runs the projection, and until when (microseconds since 1970, UTC) if nothing more is heard |
+//! | `dead_letters` | `tenant`, `projection`, `fingerprint`, `position` | events that a projection has set aside |
+//! | | `category`, `id`, `owner`, `event_id`, `name` | what they are; `owner` is the stream's tenant |
+//! | | `error`, `attempts`, `at`, `retry` | why, how often and when they were tried, and whether they are to be again |
+//!
+//! Tables of projections stand beside them: see [`sql`](crate::sql).
 //!
 //! # Backups
 //! `sqlite3 bank.db "VACUUM INTO 'copy.db'"` copies the log while it is in use. Copying the file alone does not: what was
@@ -73,29 +79,33 @@ mod schema;
 mod select;
 mod state;
 mod stats;
+mod tables;
 mod turn;
 mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use options::{SqliteOptions, Synchronous};
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
 
 use self::error::{Failure, FromFailure, unreadable};
 use self::reader::Readers;
-use self::state::{DeleteSnapshots, SaveCheckpoint, SaveSnapshot};
+use self::state::{DeleteSnapshots, SaveCheckpoint, SaveSnapshot, TakeLease};
 use self::watch::Watched;
 use self::writer::{Work, Writing};
 use super::{
-    Backend, BoxFuture, Checkpoint, CheckpointError, ProjectionKey, StoreError, StoredSnapshot,
-    Wakes,
+    Backend, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease,
+    ProjectionKey, StoreError, StoredSnapshot, Wakes,
 };
 use crate::log::{
     AppendError, Appended, Batch, Page, Position, Query, ReadError, Stats, StreamId, TenantId,
     Version,
 };
+use crate::sql::{Row, Value};
 
 /// Statements that each connection keeps prepared.
 const STATEMENTS: usize = 64;
@@ -333,13 +343,57 @@ impl Backend for SqliteBackend {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         checkpoint: Checkpoint,
+        effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         Box::pin(self.0.run(SaveCheckpoint {
             tenant: tenant.cloned(),
             projection: projection.name.to_owned(),
             fingerprint: projection.fingerprint,
             checkpoint,
+            effects,
         }))
+    }
+
+    fn lease<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: ProjectionKey<'a>,
+        holder: Uuid,
+        time: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        Box::pin(self.0.run(TakeLease {
+            tenant: tenant.cloned(),
+            projection: projection.name.to_owned(),
+            fingerprint: projection.fingerprint,
+            holder,
+            time,
+        }))
+    }
+
+    fn dead_letters<'a>(
+        &'a self,
+        tenant: Option<&'a TenantId>,
+        projection: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, StoreError>> {
+        Box::pin(async move {
+            self.0
+                .look_up(|connection| state::dead_letters(connection, tenant, projection))
+        })
+    }
+
+    fn tables(&self) -> Option<&Dialect> {
+        Some(&tables::DIALECT)
+    }
+
+    fn query<'a>(
+        &'a self,
+        text: &'a str,
+        values: &'a [Value],
+    ) -> BoxFuture<'a, Result<Vec<Row>, StoreError>> {
+        Box::pin(async move {
+            self.0
+                .look_up(|connection| tables::query(connection, text, values))
+        })
     }
 
     fn wakes(&self) -> &Wakes {

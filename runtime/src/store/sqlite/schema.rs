@@ -75,7 +75,26 @@ CREATE TABLE checkpoints (
     revision    INTEGER NOT NULL,
     position    INTEGER NOT NULL,
     state       ANY,
+    holder      BLOB,
+    held_until  INTEGER,
     UNIQUE (tenant, projection, fingerprint)
+) STRICT;
+
+CREATE TABLE dead_letters (
+    tenant      INTEGER NOT NULL,
+    projection  TEXT    NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    category    TEXT    NOT NULL,
+    id          TEXT    NOT NULL,
+    owner       TEXT,
+    event_id    BLOB    NOT NULL,
+    name        TEXT    NOT NULL,
+    error       TEXT    NOT NULL,
+    attempts    INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    retry       INTEGER NOT NULL,
+    UNIQUE (tenant, projection, fingerprint, position)
 ) STRICT;
 
 CREATE TRIGGER events_are_appended   BEFORE INSERT ON events

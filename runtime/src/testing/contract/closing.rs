@@ -5,7 +5,7 @@ use super::snapshots::{SHAPE, snapshot};
 use super::verdict::{Answer, otherwise, same};
 use super::{events, joined, stream};
 use crate::log::{AppendError, Batch, Expected, Query, ReadError};
-use crate::store::CheckpointError;
+use crate::store::{CheckpointError, Effects};
 
 const CLOSED: &str = "the store is closed";
 
@@ -45,9 +45,9 @@ cases! {
         backend.snapshot(&a, SHAPE).await.fails(CLOSED);
         backend.save_snapshot(&a, snapshot(1, SHAPE)).await.fails(CLOSED);
         backend.checkpoint(store.tenant(), KEY).await.fails(CLOSED);
-        match backend.save_checkpoint(store.tenant(), KEY, checkpoint(0, 1)).await.fails(CLOSED) {
+        match backend.save_checkpoint(store.tenant(), KEY, checkpoint(0, 1), Effects::default()).await.fails(CLOSED) {
             CheckpointError::Store(_) => {}
-            error @ CheckpointError::Moved { .. } => otherwise("`Store`", CLOSED, &error),
+            error => otherwise("`Store`", CLOSED, &error),
         }
     }
 

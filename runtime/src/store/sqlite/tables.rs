@@ -1,0 +1,176 @@
+//! The tables of projections: what they ask to be written, and what is asked of them.
+
+use std::sync::LazyLock;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, Statement, ToSql};
+use serde_json::Value as Json;
+
+use super::writer::{Stop, Transaction};
+use crate::sql::{Batch, Row, Value};
+use crate::store::{BackendError, CheckpointError, Dialect, ProjectionKey};
+
+/// How tables are named and views are found.
+pub(super) static DIALECT: LazyLock<Dialect> = LazyLock::new(|| {
+    Dialect::new(
+        None,
+        "SELECT sql FROM sqlite_schema WHERE type = 'view' AND name = $1",
+        "SELECT name FROM sqlite_schema WHERE type = 'table'",
+    )
+});
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Bool(it) => ValueRef::Integer((*it).into()),
+            Self::Integer(it) => ValueRef::Integer(*it),
+            Self::Real(it) => ValueRef::Real(*it),
+            Self::Text(it) => ValueRef::Text(it.as_bytes()),
+            Self::Blob(it) => ValueRef::Blob(it),
+        }))
+    }
+}
+
+/// What is wrong with a statement's values.
+#[derive(Debug, thiserror::Error)]
+enum Misfit {
+    #[error("parameter {0} is none of `$1`, `$2` and so on")]
+    Parameter(String),
+    #[error("it has a parameter `${0}` and is given {1} values")]
+    Missing(usize, usize),
+    #[error("it is given {0} values, of which it uses only those up to `${1}`")]
+    Unused(usize, usize),
+    #[error("it ended the transaction, in which checkpoint and tables are written together")]
+    Ended,
+}
+
+fn misfit(error: Misfit) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+/// SQLite takes `$1` for a name like any other, whose number is that of its first place in the text.
+fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    let mut last = 0;
+    for index in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(index).unwrap_or("?");
+        let number: usize = name
+            .get(1..)
+            .and_then(|number| number.parse().ok())
+            .filter(|number| *number > 0)
+            .ok_or_else(|| misfit(Misfit::Parameter(name.to_owned())))?;
+        last = last.max(number);
+        let value = values
+            .get(number - 1)
+            .ok_or_else(|| misfit(Misfit::Missing(number, values.len())))?;
+        statement.raw_bind_parameter(index, value)?;
+    }
+    if last < values.len() {
+        return Err(misfit(Misfit::Unused(values.len(), last)));
+    }
+    Ok(())
+}
+
+/// Whether it is the statement that is at fault, and not the file or the machine.
+fn is_refusal(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(code) => !matches!(
+            code,
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::FileLockingProtocolFailed
+        ),
+        None => true,
+    }
+}
+
+/// Runs the statements of a projection.
+pub(super) fn write(
+    transaction: &mut Transaction<'_>,
+    projection: ProjectionKey<'_>,
+    batch: &Batch,
+) -> Result<(), Stop<CheckpointError>> {
+    let connection = transaction.connection;
+    if !batch.is_empty() {
+        transaction.wrote();
+    }
+    for asked in batch.iter() {
+        let run = || {
+            let mut statement = connection.prepare_cached(asked.text)?;
+            bind(&mut statement, asked.values)?;
+            // One that gives rows, as by `RETURNING`, is stepped to its end.
+            let mut rows = statement.raw_query();
+            while rows.next()?.is_some() {}
+            Ok(())
+        };
+        let outcome: rusqlite::Result<()> = run();
+        if connection.is_autocommit() {
+            // Nothing of the transaction is left, or all of it is there too early.
+            return Err(Stop::Failed(misfit(Misfit::Ended)));
+        }
+        match outcome {
+            Ok(()) => {}
+            Err(error) if is_refusal(&error) => {
+                return Err(Stop::Refused(CheckpointError::Statement {
+                    projection: projection.to_string(),
+                    position: asked.position,
+                    text: asked.text.to_owned(),
+                    source: BackendError::new(error),
+                }));
+            }
+            Err(error) => return Err(Stop::Failed(error)),
+        }
+    }
+    Ok(())
+}
+
+/// What a query gives.
+pub(super) fn query(
+    connection: &Connection,
+    text: &str,
+    values: &[Value],
+) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(text)?;
+    bind(&mut statement, values)?;
+    let names: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let mut rows = statement.raw_query();
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            columns.push((name.clone(), json(row.get_ref(index)?)));
+        }
+        all.push(Row::new(columns));
+    }
+    Ok(all)
+}
+
+/// Bytes are written as PostgreSQL writes them.
+fn json(value: ValueRef<'_>) -> Json {
+    use std::fmt::Write as _;
+    match value {
+        ValueRef::Null => Json::Null,
+        ValueRef::Integer(it) => it.into(),
+        ValueRef::Real(it) => it.into(),
+        ValueRef::Text(it) => String::from_utf8_lossy(it).into(),
+        ValueRef::Blob(it) => {
+            let mut hex = "\\x".to_owned();
+            for byte in it {
+                let _ = write!(hex, "{byte:02x}");
+            }
+            hex.into()
+        }
+    }
+}
