@@ -12,7 +12,7 @@ use recount::log::{
 };
 use recount::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease,
-    MemoryBackend, ProjectionKey, StoreError, StoredSnapshot, Wakes,
+    MemoryBackend, ProjectionKey, Replaces, StoreError, StoredSnapshot, Wakes,
 };
 use uuid::Uuid;
 
@@ -69,6 +69,15 @@ pub enum Fault {
     IgnoresShapes,
     DeletesAllSnapshots,
     SavesAnyCheckpoint,
+    GivesALeaseToAll,
+    LeasesNeverEnd,
+    RenewsWithANewRevision,
+    LeasesLoseTheCheckpoint,
+    LosesDeadLetters,
+    SetsAsideWhatItRefuses,
+    SettlesNothing,
+    KeepsTheFirstDeadLetter,
+    EndsNoVersions,
     TellsRevisionsTheOtherWayRound,
     IgnoresReleases,
     NeverCloses,
@@ -620,7 +629,31 @@ impl Backend for Broken {
         time: Duration,
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
         let (tenant, projection) = self.key(tenant, projection);
-        self.kept.lease(tenant, projection, holder, time)
+        let time = match self.fault {
+            Fault::LeasesNeverEnd => Duration::from_secs(600),
+            _ => time,
+        };
+        Box::pin(async move {
+            let mut lease = self.kept.lease(tenant, projection, holder, time).await?;
+            let again = match self.fault {
+                Fault::RenewsWithANewRevision => self.kept.checkpoint(tenant, projection).await?,
+                Fault::LeasesLoseTheCheckpoint => Some(Checkpoint {
+                    revision: lease.revision,
+                    position: Position::START,
+                    state: None,
+                }),
+                _ => None,
+            };
+            if let Some(again) = again.filter(|_| lease.is_held) {
+                let effects = Effects::default();
+                let saved = self
+                    .kept
+                    .save_checkpoint(tenant, projection, again, effects);
+                lease.revision = saved.await.unwrap_or(lease.revision);
+            }
+            lease.is_held |= self.fault == Fault::GivesALeaseToAll;
+            Ok(lease)
+        })
     }
 
     fn dead_letters<'a>(
@@ -636,7 +669,7 @@ impl Backend for Broken {
         tenant: Option<&'a TenantId>,
         projection: ProjectionKey<'a>,
         mut checkpoint: Checkpoint,
-        effects: Effects,
+        mut effects: Effects,
     ) -> BoxFuture<'a, Result<u64, CheckpointError>> {
         let (tenant, projection) = self.key(tenant, projection);
         Box::pin(async move {
@@ -647,6 +680,24 @@ impl Backend for Broken {
                 Fault::SavesAnyCheckpoint => {
                     let kept = self.kept.checkpoint(tenant, projection).await?;
                     checkpoint.revision = kept.map_or(0, |kept| kept.revision);
+                }
+                Fault::LosesDeadLetters => effects.set_aside.clear(),
+                Fault::SettlesNothing => effects.settled.clear(),
+                Fault::EndsNoVersions => effects.replaces = Replaces::Nothing,
+                Fault::KeepsTheFirstDeadLetter => {
+                    let kept = self.kept.dead_letters(tenant, projection.name).await?;
+                    let is_new = |letter: &DeadLetter| {
+                        kept.iter().all(|kept| kept.position != letter.position)
+                    };
+                    effects.set_aside.retain(is_new);
+                }
+                Fault::SetsAsideWhatItRefuses => {
+                    let kept = self.kept.checkpoint(tenant, projection).await?;
+                    if let Some(kept) = kept.filter(|kept| kept.revision != checkpoint.revision) {
+                        let saved = self.kept.save_checkpoint(tenant, projection, kept, effects);
+                        saved.await?;
+                        effects = Effects::default();
+                    }
                 }
                 _ => {}
             }

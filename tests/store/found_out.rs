@@ -231,7 +231,54 @@ const FAULTS: &[(Fault, &[&str])] = &[
         &[
             "a_checkpoint_is_saved_only_by_who_knows_its_last_revision",
             "of_many_who_save_at_once_one_wins_each_revision",
+            "who_lost_a_lease_cannot_save",
         ],
+    ),
+    (
+        Fault::GivesALeaseToAll,
+        &[
+            "a_lease_is_had_by_one_at_a_time",
+            "a_lease_stays_while_its_holder_saves",
+            "of_many_who_ask_at_once_one_has_the_lease",
+        ],
+    ),
+    (
+        Fault::LeasesNeverEnd,
+        &[
+            "a_lease_that_is_given_back_is_free_at_once",
+            "a_lease_passes_on_when_its_time_is_over",
+        ],
+    ),
+    (
+        Fault::RenewsWithANewRevision,
+        &["a_lease_whose_time_is_over_is_renewed_when_nobody_took_it"],
+    ),
+    (
+        Fault::LeasesLoseTheCheckpoint,
+        &["a_lease_leaves_position_and_state_as_they_are"],
+    ),
+    (
+        Fault::LosesDeadLetters,
+        &["what_is_set_aside_is_kept_with_the_checkpoint_and_listed_by_position"],
+    ),
+    (
+        Fault::SetsAsideWhatItRefuses,
+        &["a_refused_save_sets_nothing_aside_and_settles_nothing"],
+    ),
+    (
+        Fault::SettlesNothing,
+        &["what_is_settled_is_set_aside_no_more"],
+    ),
+    (
+        Fault::KeepsTheFirstDeadLetter,
+        &[
+            "one_of_the_same_position_is_replaced",
+            "those_that_are_to_be_tried_again_or_dropped_raise_the_revision",
+        ],
+    ),
+    (
+        Fault::EndsNoVersions,
+        &["other_versions_end_when_a_save_says_so"],
     ),
     (
         Fault::TellsRevisionsTheOtherWayRound,
@@ -239,7 +286,10 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::IgnoresReleases,
-        &["projections_and_their_releases_keep_their_checkpoints_side_by_side"],
+        &[
+            "projections_and_their_releases_keep_their_checkpoints_side_by_side",
+            "each_version_of_a_projection_has_a_lease_of_its_own",
+        ],
     ),
     (
         Fault::NeverCloses,

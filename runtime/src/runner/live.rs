@@ -4,13 +4,18 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::member::{Member, Wanted, is_decided, soon_alone};
 use super::status::{State, Status};
+use crate::background::sleep;
 use crate::follower::{FollowError, Follower, Progress, Rebuild};
 use crate::log::Position;
+
+/// How soon a store is asked again that could not be read.
+const ASKS_AGAIN: Duration = Duration::from_millis(100);
 
 /// A projection that runs: its status, to pause and to resume it, to wait for it. A clone is the same projection.
 ///
@@ -98,6 +103,26 @@ impl Handle {
             reached: last.position,
             source: stopped.then(|| self.0.last_error()).flatten(),
         })
+    }
+
+    /// Waits until everything is handled that is in the log now.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for); while the store cannot be read it waits.
+    ///
+    /// # Cancel safety
+    /// It may be dropped at any time.
+    pub async fn caught_up(&self) -> Result<(), WaitError> {
+        let end = loop {
+            match self.0.store.head().await {
+                Ok(end) => break end,
+                Err(_) if self.0.reached.borrow().state == State::Ended => {
+                    break Position(u64::MAX);
+                }
+                Err(_) => sleep(ASKS_AGAIN).await,
+            }
+        };
+        self.wait_for(end).await
     }
 
     pub(super) fn want(&self, wanted: Wanted) {

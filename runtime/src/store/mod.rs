@@ -3,6 +3,7 @@
 mod backend;
 mod checkpoint;
 mod connect;
+mod dead_letters;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod kinds;
 mod memory;

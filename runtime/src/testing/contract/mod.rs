@@ -13,7 +13,11 @@ pub mod closing;
 #[doc(hidden)]
 pub mod concurrency;
 #[doc(hidden)]
+pub mod dead_letters;
+#[doc(hidden)]
 pub mod idempotence;
+#[doc(hidden)]
+pub mod leases;
 #[doc(hidden)]
 pub mod reads;
 mod runner;
@@ -105,6 +109,8 @@ impl<T> Subject for (Store, T) {
 /// | `reads` | Every field of a query, in any mix, both directions and pages of any size selects what a filter over all events would. No page has more events than asked for, or takes one more once it has [`Page::MAX_BYTES`](crate::log::Page::MAX_BYTES). |
 /// | `snapshots` | The newest one of the shape that was saved last is kept, byte by byte; deleting counts them, by category. |
 /// | `checkpoints` | Only who knows the last revision saves the next; releases of a projection stand side by side. |
+/// | `leases` | One holder at a time has a projection, until it gives the lease back or its time is over; whoever had it before cannot save. |
+/// | `dead_letters` | Events that were set aside are kept with the checkpoint or not at all; what is to be tried again or dropped raises its revision. |
 /// | `closing` | A closed store answers each call with an error. |
 /// | `watch` | Each append wakes whoever watches, through whichever handle, also one that came before the wait; who is woken finds what it was woken for, and closing wakes too. An idle store lets sleep. |
 /// | `tenants` | A tenant's handle reaches, counts, blocks and is told of nothing but its own: what it is answered is the same, byte by byte, whether another tenant has data or not. |
@@ -155,6 +161,8 @@ groups! {
     reads __store_contract_reads,
     snapshots __store_contract_snapshots,
     checkpoints __store_contract_checkpoints,
+    leases __store_contract_leases,
+    dead_letters __store_contract_dead_letters,
     closing __store_contract_closing,
     watch __store_contract_watch
 }
