@@ -248,5 +248,11 @@ pub fn apply(arguments: TokenStream, input: TokenStream) -> TokenStream {
 /// | `crate = path` | where `recount` is, when it is renamed |
 #[proc_macro_attribute]
 pub fn projection(arguments: TokenStream, input: TokenStream) -> TokenStream {
-    projection::expand(arguments.into(), &input.into()).into()
+    projection::expand(handler::Role::Projection, arguments.into(), &input.into()).into()
+}
+
+/// Makes the methods of an `impl` block a reaction.
+#[proc_macro_attribute]
+pub fn reaction(arguments: TokenStream, input: TokenStream) -> TokenStream {
+    projection::expand(handler::Role::Reaction, arguments.into(), &input.into()).into()
 }

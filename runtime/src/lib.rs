@@ -83,7 +83,7 @@ pub use id::{Id, IdError};
 pub use log::{Position, Version};
 pub use projection::{Envelope, Projection};
 #[cfg(feature = "macros")]
-pub use recount_macros::{Aggregate, Event, Id, apply, projection};
+pub use recount_macros::{Aggregate, Event, Id, apply, projection, reaction};
 pub use repository::{Repository, snapshot};
 pub use store::Store;
 
