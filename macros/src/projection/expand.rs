@@ -62,9 +62,9 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
                 quote!(|| (#applies && category == <#aggregate as #krate::Aggregate>::CATEGORY))
             });
         let mine = quote!((false #(#mine)*));
-        let project = call(projection, handler);
-        current.extend(quote!(#cfgs if #is_current(name) && #mine { return #project; }));
-        older.extend(quote!(#cfgs if #reads(name) && #mine { #project?; }));
+        let (before, project) = call(projection, handler);
+        current.extend(quote!(#cfgs if #is_current(name) && #mine { #before return #project; }));
+        older.extend(quote!(#cfgs if #reads(name) && #mine { #before #project?; }));
         // An event that is split reaches several methods: none is called unless all of its parts can be read.
         readable.extend(
             quote!(#cfgs if #reads(name) && #mine { #own::__private::readable(record, #decode)?; }),
@@ -196,33 +196,30 @@ fn implementation(projection: &Projection, parts: &Parts) -> TokenStream {
     }
 }
 
-/// Reads the record as a method's event and calls the method.
-fn call(projection: &Projection, handler: &Handler) -> TokenStream {
+/// Reads the record as a method's event and calls the method: what comes before it, and the call.
+fn call(projection: &Projection, handler: &Handler) -> (TokenStream, TokenStream) {
     let krate = projection.krate.at(span_of(&handler.event));
     let decode = of_event(&projection.krate, &handler.event, "decode");
     let adapter = handler.adapter();
     let sql = handler.sql.as_ref().map(|_| quote!(, sql));
-    if projection.block.home == Home::Outside {
-        let act = handler.act.as_ref().map(|_| quote!(, act));
-        let react = |at: Option<TokenStream>| quote!(#krate::__private::react(record, #decode, |event| #adapter(self, event #at #act)).await);
-        return match handler.at {
-            None => react(None),
-            Some(_) => {
-                let reacted = react(Some(quote!(, &at)));
-                quote!({
-                    let at = #krate::__private::envelope(record)?;
-                    let reacted = #reacted;
-                    reacted
-                })
-            }
-        };
-    }
-    match handler.at {
-        None => {
-            quote!(#krate::__private::project(record, #decode, |event| #adapter(self, event #sql)))
-        }
-        Some(_) => {
-            quote!(#krate::__private::project_at(record, #decode, |event, at| #adapter(self, event, at #sql)))
-        }
+    let act = handler.act.as_ref().map(|_| quote!(, act));
+    match (projection.block.home, &handler.at) {
+        (Home::Outside, None) => (
+            TokenStream::new(),
+            quote!(#krate::__private::react(record, #decode, |event| #adapter(self, event #act)).await),
+        ),
+        // The method may hold it while it waits, so it is no parameter of the closure.
+        (Home::Outside, Some(_)) => (
+            quote!(let at = #krate::__private::envelope(record)?;),
+            quote!(#krate::__private::react(record, #decode, |event| #adapter(self, event, &at #act)).await),
+        ),
+        (_, None) => (
+            TokenStream::new(),
+            quote!(#krate::__private::project(record, #decode, |event| #adapter(self, event #sql))),
+        ),
+        (_, Some(_)) => (
+            TokenStream::new(),
+            quote!(#krate::__private::project_at(record, #decode, |event, at| #adapter(self, event, at #sql))),
+        ),
     }
 }
