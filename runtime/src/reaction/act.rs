@@ -1,6 +1,7 @@
 //! What a reaction may do in the store.
 
 use crate::Store;
+use crate::log::RecordedEvent;
 
 /// What a reaction may do in the store.
 #[derive(Debug)]
@@ -9,6 +10,14 @@ pub struct Act {
 }
 
 impl Act {
+    /// What the reaction of this name may do in answer to an event.
+    pub fn on(store: &Store, reaction: &str, event: &RecordedEvent) -> Self {
+        let _ = (reaction, event);
+        Self {
+            store: store.clone(),
+        }
+    }
+
     /// The store that the event was read from.
     pub fn store(&self) -> &Store {
         &self.store
