@@ -9,6 +9,7 @@ use super::read::Method;
 use super::signature::asks;
 use super::{Home, Place, Role, Tables};
 use crate::diag::Errors;
+use crate::event::text;
 
 /// What a method says of its home.
 fn of_method(method: &Method) -> Option<Home> {
@@ -99,10 +100,13 @@ pub(super) fn check_tables(
     if place.home == Home::Tables {
         return;
     }
-    let method = methods
-        .iter()
-        .find(|method| said(place.this, method).is_some());
-    let method = method.map_or_else(|| "NAME".to_owned(), |it| it.signature.ident.to_string());
+    let example = methods.iter().find_map(|method| {
+        said(place.this, method)?;
+        let event = text(&method.arguments().first()?.ty);
+        let name = &method.signature.ident;
+        Some(format!("fn {name}(&self, event: {event}, sql: &mut Sql)"))
+    });
+    let example = example.unwrap_or_else(|| Home::Tables.example().to_owned());
     let does = match place.home {
         Home::Outside => "the methods of this block act outside",
         _ => "the methods of this block change a state in memory",
@@ -111,9 +115,7 @@ pub(super) fn check_tables(
         Role::Reaction => {
             "remove `TABLES`, and write tables in a `#[projection]` of another type".to_owned()
         }
-        _ => format!(
-            "remove `TABLES`, or write them: `fn {method}(&self, event: SomeEvent, sql: &mut Sql)`"
-        ),
+        _ => format!("remove `TABLES`, or write them: `{example}`"),
     };
     errors.at(
         token,

@@ -93,9 +93,10 @@ fn outside(projection: &Projection, handler: &Handler) -> TokenStream {
             quote!(, <#act as #krate::__private::Handed<#krate::reaction::Act>>::handed(act))
         });
         let span = returns.as_ref().map_or_else(|| span_of(method), span_of);
-        let returned = krate.at(span);
-        let outcome = quote_spanned!(span=> #returned::__private::outcome);
-        quote!(#outcome(<#this>::#method(this, #reference event #at #act).await))
+        let own = krate.at(span);
+        let outcome = quote_spanned!(span=> #own::__private::outcome(returned));
+        let returned = quote_spanned!(span=> returned);
+        quote!(let #returned = <#this>::#method(this, #reference event #at #act).await; #outcome)
     };
     // What is not `Send` is said where the method stands.
     let span = span_of(method);

@@ -152,7 +152,7 @@ fn implementation(projection: &Projection, parts: &Parts) -> TokenStream {
         },
         Home::Tables => {
             let tables = match &projection.block.tables {
-                Tables::Given(tables) => quote!(<#this>::#tables),
+                Tables::Given(tables) => quote_spanned!(span_of(tables)=> <Self>::#tables),
                 Tables::Absent | Tables::Broken => quote!(&[]),
             };
             quote! {

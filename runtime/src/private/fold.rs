@@ -79,7 +79,7 @@ impl Handed<Act> for Act {
 /// What a handler takes last that writes tables: `&mut Sql`.
 #[diagnostic::on_unimplemented(
     message = "the last parameter of this method is `&mut {What}`, not `&mut {Self}`",
-    label = "this is another `{Self}`",
+    label = "not the one of Recount",
     note = "write `use recount::sql::Sql;`"
 )]
 pub trait HandedMut<What> {

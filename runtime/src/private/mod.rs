@@ -17,7 +17,7 @@ pub use codec::{
 };
 pub use fold::{Handed, HandedMut, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};
-pub use react::{Outcome, Reacted, outcome, react};
+pub use react::{Acted, Reacted, outcome, react};
 pub use replay::{
     Decode, Replayed, create, create_at, envelope, evolve, evolve_at, passed_over, project,
     project_at, readable,

@@ -23,29 +23,29 @@ pub async fn react<E, F: Future<Output = Reacted>>(
 
 /// What a reaction's method may return.
 #[diagnostic::on_unimplemented(
-    message = "a method that acts returns nothing or `Result<(), E>`, not `{Self}`",
-    label = "no such result",
-    note = "the error `E` is one that implements `Error + Send + Sync`, or a `String`, or a `Box<dyn Error + Send + Sync>`"
+    message = "a method that acts returns nothing, or `Result<(), E>` with an error `E`, not `{Self}`",
+    label = "write `Result<(), E>` here, or nothing",
+    note = "an error is a type that implements `std::error::Error + Send + Sync`, or a `String`, or a `Box<dyn Error + Send + Sync>`"
 )]
-pub trait Outcome {
+pub trait Acted {
     /// Whether it has failed.
     fn reacted(self) -> Reacted;
 }
 
-impl Outcome for () {
+impl Acted for () {
     fn reacted(self) -> Reacted {
         Ok(())
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: Into<BoxError>> Outcome for Result<(), E> {
+impl<E: Into<BoxError>> Acted for Result<(), E> {
     fn reacted(self) -> Reacted {
         self.map_err(|error| ReactionError::Failed(error.into()))
     }
 }
 
 /// Whether a reaction's method has failed.
-pub fn outcome<R: Outcome>(returned: R) -> Reacted {
+pub fn outcome<R: Acted>(returned: R) -> Reacted {
     returned.reacted()
 }
