@@ -213,13 +213,22 @@ pub fn apply(arguments: TokenStream, input: TokenStream) -> TokenStream {
     apply::expand(arguments.into(), &input.into()).into()
 }
 
-/// Makes the methods of an `impl` block a projection: state for reading, folded from the events of many streams.
+/// Makes the methods of an `impl` block a projection: what is known for reading, made from the events of many streams.
 ///
-/// Handlers are `fn x(&mut self, event: E)` or `(&mut self, event: &E)`, and `at: &Envelope` may follow: position,
-/// stream, version, time and metadata of the event. `of(…)` lists the aggregates; an event is handled where one of them
-/// applies its type, so that two aggregates may store events of one name. Only events that are handled are read.
-/// Methods that ask belong in another `impl` block.
+/// What the methods take says where that is kept. A block has one home.
 ///
+/// | home | methods | writes |
+/// |---|---|---|
+/// | a state in memory, which may be stored as a whole | `fn x(&mut self, event: E)` | `Projection` |
+/// | tables of the store's database | `fn x(&self, event: E, sql: &mut Sql)` | `TableProjection` |
+/// | another system | `async fn x(&self, event: E)` | `Reaction` |
+///
+/// The event may be taken as `&E`. `at: &Envelope` may follow it: position, stream, version, time and metadata of the event.
+/// `of(…)` lists the aggregates; an event is handled where one of them applies its type, so that two aggregates may store events
+/// of one name. Only events that are handled are read. Older versions are converted before; where one stored event became several,
+/// no method is called unless all of its parts can be read. Methods that ask belong in another `impl` block.
+///
+/// # A state in memory
 /// ```
 /// use recount::prelude::*;
 /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct AccountId(String);
@@ -239,6 +248,48 @@ pub fn apply(arguments: TokenStream, input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
+/// # Tables
+/// The constant `TABLES` of the block has the statements that make them. In these and in those of the methods, `{name}` stands for
+/// the name of a table or an index. A method only says what is to be written, so it neither waits nor fails; it takes `&self`,
+/// since what it changed there would be lost with the process.
+///
+/// When `TABLES`, the methods or the shape of an event change, so does the projection's fingerprint, and the tables are built anew.
+///
+/// ```
+/// use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct TaskId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct TaskCreated { pub title: String }
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct TaskRenamed { pub title: String }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "task", id = TaskId)] pub struct Task { title: String }
+/// # #[apply] impl Task {
+/// #     fn created(&mut self, event: TaskCreated) { self.title = event.title; }
+/// #     fn renamed(&mut self, event: TaskRenamed) { self.title = event.title; }
+/// # }
+///
+/// pub struct Board;
+///
+/// #[projection(name = "board", of(Task))]
+/// impl Board {
+///     const TABLES: &[&str] = &[
+///         "CREATE TABLE {board} (task text PRIMARY KEY, title text NOT NULL)",
+///         "CREATE INDEX {board_by_title} ON {board} (title)",
+///     ];
+///
+///     fn created(&self, event: TaskCreated, at: &Envelope, sql: &mut Sql) {
+///         sql.run("INSERT INTO {board} VALUES ($1, $2)", (at.stream.id(), event.title));
+///     }
+///
+///     fn renamed(&self, event: TaskRenamed, at: &Envelope, sql: &mut Sql) {
+///         sql.run("UPDATE {board} SET title = $2 WHERE task = $1", (at.stream.id(), event.title));
+///     }
+/// }
+/// ```
+///
+/// # Another system
+/// A method that is `async` writes somewhere else: a search index, a cache. Each event is handled at least once, so let the other
+/// system keep `at.position` beside what it was told, and pass over what it knows. For the rest such a block is a
+/// [`reaction`](macro@reaction), whose documentation has the signature.
+///
 /// # Entries of `#[projection(…)]`
 ///
 /// | entry | meaning |
@@ -248,5 +299,50 @@ pub fn apply(arguments: TokenStream, input: TokenStream) -> TokenStream {
 /// | `crate = path` | where `recount` is, when it is renamed |
 #[proc_macro_attribute]
 pub fn projection(arguments: TokenStream, input: TokenStream) -> TokenStream {
-    projection::expand(arguments.into(), &input.into()).into()
+    projection::expand(handler::Role::Projection, arguments.into(), &input.into()).into()
+}
+
+/// Makes the methods of an `impl` block a reaction: what is done when an event was stored.
+///
+/// Each method is `async fn x(&self, event: E)` or `(&self, event: &E)`. `at: &Envelope` may follow, and then `act: &Act`, which gives
+/// commands in answer to the event. A method returns nothing, or `Result<(), E>` with any error that is `Send` and `Sync`, or a
+/// `String`: then the event counts as not handled.
+///
+/// It takes `&self`, since events of different streams are handled side by side; what changes there stands behind a lock. Its future
+/// is `Send`. Each event is handled at least once: after a crash the last ones come again.
+///
+/// As in a [`projection`](macro@projection), `of(…)` lists the aggregates whose events are handled, older versions are converted before,
+/// no method is called for an event that cannot be read in all its parts, and methods that ask belong in another `impl` block.
+///
+/// ```
+/// use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct PlanId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct WorkoutMissed { pub day: u32 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "plan", id = PlanId)] pub struct Plan { missed: u32 }
+/// # #[apply] impl Plan { fn missed(&mut self, _: WorkoutMissed) { self.missed += 1; } }
+/// use std::sync::Mutex;
+///
+/// #[derive(Debug, Default)]
+/// pub struct Coach { outbox: Mutex<Vec<String>> }
+///
+/// #[reaction(name = "coach", of(Plan))]
+/// impl Coach {
+///     async fn missed(&self, event: WorkoutMissed, at: &Envelope) -> Result<(), String> {
+///         let text = format!("{}: day {} was missed", at.stream.id(), event.day);
+///         self.outbox.lock().map_err(|error| error.to_string())?.push(text);
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// # Entries of `#[reaction(…)]`
+///
+/// | entry | meaning |
+/// |---|---|
+/// | `name = "…"` | the name under which its checkpoint is kept |
+/// | `of(A, B)` | the aggregates whose events it handles |
+/// | `crate = path` | where `recount` is, when it is renamed |
+#[proc_macro_attribute]
+pub fn reaction(arguments: TokenStream, input: TokenStream) -> TokenStream {
+    projection::expand(handler::Role::Reaction, arguments.into(), &input.into()).into()
 }

@@ -41,7 +41,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`Id`](macro@Id) |
+//! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`reaction`](macro@reaction), [`Id`](macro@Id) |
 //! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
 //! | changing the shape of stored events | [`guide::evolving_events`] |
 //! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
@@ -84,7 +84,7 @@ pub use id::{Id, IdError};
 pub use log::{Position, Version};
 pub use projection::{Envelope, Projection};
 #[cfg(feature = "macros")]
-pub use recount_macros::{Aggregate, Event, Id, apply, projection};
+pub use recount_macros::{Aggregate, Event, Id, apply, projection, reaction};
 pub use repository::{Repository, snapshot};
 pub use store::Store;
 

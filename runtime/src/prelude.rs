@@ -4,8 +4,10 @@
 
 pub use crate::log::Metadata;
 pub use crate::projection::Projector;
+pub use crate::reaction::Act;
+pub use crate::sql::Sql;
 #[cfg(feature = "macros")]
-pub use crate::{Aggregate, Event, Id, apply, projection};
+pub use crate::{Aggregate, Event, Id, apply, projection, reaction};
 pub use crate::{Envelope, EventContext, Position, Repository, Root, Store, Version};
 pub use chrono::{DateTime, Utc};
 pub use serde::{Deserialize, Serialize};

@@ -3,6 +3,7 @@
 mod bank;
 mod errors;
 mod faults;
+mod homes;
 mod projections;
 mod repository;
 mod runner;

@@ -14,8 +14,17 @@ use std::sync::LazyLock;
 use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
+use crate::handler::Role;
+
 /// The macros, by the name that an attribute says.
-const MACROS: [&str; 5] = ["Event", "Aggregate", "Id", "apply", "projection"];
+const MACROS: [&str; 6] = [
+    "Event",
+    "Aggregate",
+    "Id",
+    "apply",
+    "projection",
+    "reaction",
+];
 
 /// Brackets within brackets, more than which the compiler itself would refuse.
 const DEPTH: usize = 64;
@@ -110,11 +119,12 @@ fn expand(name: &str, arguments: TokenStream, item: TokenStream) {
         "Aggregate" => crate::aggregate::derive(item),
         "Id" => crate::id::derive(item),
         "apply" => crate::apply::expand(arguments, &item),
-        _ => crate::projection::expand(arguments, &item),
+        "projection" => crate::projection::expand(Role::Projection, arguments, &item),
+        _ => crate::projection::expand(Role::Reaction, arguments, &item),
     };
     let text = output.to_string();
     if let Err(error) = syn::parse2::<syn::File>(output)
-        && !(broken && ["apply", "projection"].contains(&name))
+        && !(broken && ["apply", "projection", "reaction"].contains(&name))
     {
         panic!("{name} returned what is no item: {error}\n{text}");
     }

@@ -3,9 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use super::adapter::adapter;
 use super::parse::Projection;
 use crate::event::{newest, of_event, text};
-use crate::handler::Handler;
+use crate::handler::{Handler, Home, Tables};
 use crate::path::span_of;
 
 #[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
@@ -13,7 +14,6 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
     let Projection {
         krate, name, block, ..
     } = projection;
-    let this = &block.this;
     let cfgs = &block.cfgs;
     let name = name.as_ref().map_or_else(String::new, syn::LitStr::value);
     let fingerprint = block.fingerprint;
@@ -30,10 +30,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
     let mut checks = TokenStream::new();
     for handler in &block.handlers {
         let Handler {
-            cfgs,
-            event: ty,
-            at,
-            ..
+            cfgs, event: ty, ..
         } = handler;
         let cfgs = quote!(#(#cfgs)*);
         let span = span_of(ty);
@@ -43,12 +40,6 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         let reads = of_event(krate, ty, "reads");
         let names = of_event(krate, ty, "NAMES");
         let their_shape = of_event(krate, ty, "FINGERPRINT");
-        let adapter = handler.adapter();
-        let function = if at.is_some() {
-            quote!(project_at)
-        } else {
-            quote!(project)
-        };
         shape.extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
         let applies: Vec<TokenStream> = projection
             .of
@@ -71,14 +62,9 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
                 quote!(|| (#applies && category == <#aggregate as #krate::Aggregate>::CATEGORY))
             });
         let mine = quote!((false #(#mine)*));
-        let project = quote!(#own::__private::#function(record, #decode, |event, at| #adapter(self, event, at)));
-        let project = if at.is_some() {
-            project
-        } else {
-            quote!(#own::__private::#function(record, #decode, |event| #adapter(self, event)))
-        };
-        current.extend(quote!(#cfgs if #is_current(name) && #mine { return #project; }));
-        older.extend(quote!(#cfgs if #reads(name) && #mine { #project?; }));
+        let (before, project) = call(projection, handler);
+        current.extend(quote!(#cfgs if #is_current(name) && #mine { #before return #project; }));
+        older.extend(quote!(#cfgs if #reads(name) && #mine { #before #project?; }));
         // An event that is split reaches several methods: none is called unless all of its parts can be read.
         readable.extend(
             quote!(#cfgs if #reads(name) && #mine { #own::__private::readable(record, #decode)?; }),
@@ -101,6 +87,14 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         }
         checks.extend(newest(&own, &cfgs, ty));
     }
+    let parts = Parts {
+        name,
+        fingerprint: shape,
+        asks,
+        selectors,
+        body: quote!(#current #readable #older),
+    };
+    let implementation = implementation(projection, &parts);
     quote! {
         #(#cfgs)*
         const _: () = {
@@ -109,60 +103,123 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
             #(#adapters)*
             #checks
             #[automatically_derived]
-            impl #krate::Projection for #this {
-                const NAME: &'static str = #name;
-                const FINGERPRINT: u64 = { #shape shape };
-                const ASKS_ENVELOPE: bool = #asks;
-                fn selectors() -> #krate::__private::SelectorList {
-                    let selectors = #krate::__private::Selectors::new();
-                    #selectors
-                    selectors.into_vec()
-                }
-                fn handle(&mut self, record: &#krate::log::Record<'_>) -> #krate::__private::Replayed {
-                    let (name, category) = (record.name(), record.category());
-                    #current
-                    #readable
-                    #older
-                    let _ = (name, category);
-                    ::core::result::Result::Ok(())
-                }
-            }
+            #implementation
         };
     }
 }
 
-/// The one place where a method is called, so that whatever does not fit is reported once.
-fn adapter(projection: &Projection, handler: &Handler) -> TokenStream {
+/// The parts of an implementation that its home has no say in.
+struct Parts {
+    name: String,
+    fingerprint: TokenStream,
+    asks: bool,
+    selectors: TokenStream,
+    body: TokenStream,
+}
+
+/// The trait of the block's home.
+fn implementation(projection: &Projection, parts: &Parts) -> TokenStream {
     let krate = &projection.krate;
     let this = &projection.block.this;
-    let Handler {
-        cfgs,
-        method,
-        event,
-        by_ref,
-        at,
-        broken,
-        ..
-    } = handler;
-    let adapter = handler.adapter();
-    let envelope = at.as_ref().map(|_| quote!(, at: &#krate::Envelope));
-    let body = if *broken {
-        let at = at.as_ref().map(|_| quote!(, at));
-        quote!(let _ = (state, event #at);)
-    } else {
-        let reference = by_ref.then(|| quote!(&));
-        let at = at.as_ref().map(|at| {
-            let krate = krate.at(span_of(at));
-            quote!(, <#at as #krate::__private::Handed<#krate::Envelope>>::handed(at))
-        });
-        quote!(<#this>::#method(state, #reference event #at))
-    };
-    quote! {
-        #(#cfgs)*
-        #[inline]
-        #[allow(clippy::needless_pass_by_value)]
-        fn #adapter(state: &mut #this, event: #event #envelope) {
-            #body
+    let Parts {
+        name,
+        fingerprint,
+        asks,
+        selectors,
+        body,
+    } = parts;
+    let selectors = quote! {
+        fn selectors() -> #krate::__private::SelectorList {
+            let selectors = #krate::__private::Selectors::new();
+            #selectors
+            selectors.into_vec()
         }
+    };
+    match projection.block.home {
+        Home::Aggregate | Home::State => quote! {
+            impl #krate::Projection for #this {
+                const NAME: &'static str = #name;
+                const FINGERPRINT: u64 = { #fingerprint shape };
+                const ASKS_ENVELOPE: bool = #asks;
+                #selectors
+                fn handle(&mut self, record: &#krate::log::Record<'_>) -> #krate::__private::Replayed {
+                    let (name, category) = (record.name(), record.category());
+                    #body
+                    let _ = (name, category);
+                    ::core::result::Result::Ok(())
+                }
+            }
+        },
+        Home::Tables => {
+            let tables = match &projection.block.tables {
+                Tables::Given(tables) => quote_spanned!(span_of(tables)=> <Self>::#tables),
+                Tables::Absent | Tables::Broken => quote!(&[]),
+            };
+            quote! {
+                impl #krate::projection::TableProjection for #this {
+                    const NAME: &'static str = #name;
+                    const FINGERPRINT: u64 = {
+                        #fingerprint
+                        #krate::__private::mix_texts(shape, <#this as #krate::projection::TableProjection>::TABLES)
+                    };
+                    const ASKS_ENVELOPE: bool = #asks;
+                    const TABLES: &'static [&'static str] = #tables;
+                    #selectors
+                    fn handle(&self, record: &#krate::log::Record<'_>, sql: &mut #krate::sql::Sql) -> #krate::__private::Replayed {
+                        let (name, category) = (record.name(), record.category());
+                        #body
+                        let _ = (name, category, sql);
+                        ::core::result::Result::Ok(())
+                    }
+                }
+            }
+        }
+        Home::Outside => quote! {
+            impl #krate::reaction::Reaction for #this {
+                const NAME: &'static str = #name;
+                #selectors
+                fn react<'a>(
+                    &'a self,
+                    record: #krate::log::Record<'a>,
+                    act: &'a #krate::reaction::Act,
+                ) -> impl ::core::future::Future<Output = #krate::__private::Reacted> + ::core::marker::Send + 'a {
+                    async move {
+                        let record = &record;
+                        let (name, category) = (record.name(), record.category());
+                        #body
+                        let _ = (name, category, act);
+                        ::core::result::Result::Ok(())
+                    }
+                }
+            }
+        },
+    }
+}
+
+/// Reads the record as a method's event and calls the method: what comes before it, and the call.
+fn call(projection: &Projection, handler: &Handler) -> (TokenStream, TokenStream) {
+    let krate = projection.krate.at(span_of(&handler.event));
+    let decode = of_event(&projection.krate, &handler.event, "decode");
+    let adapter = handler.adapter();
+    let sql = handler.sql.as_ref().map(|_| quote!(, sql));
+    let act = handler.act.as_ref().map(|_| quote!(, act));
+    match (projection.block.home, &handler.at) {
+        (Home::Outside, None) => (
+            TokenStream::new(),
+            quote!(#krate::__private::react(record, #decode, |event| #adapter(self, event #act)).await),
+        ),
+        // The method may hold it while it waits, so it is no parameter of the closure.
+        (Home::Outside, Some(_)) => (
+            quote!(let at = #krate::__private::envelope(record)?;),
+            quote!(#krate::__private::react(record, #decode, |event| #adapter(self, event, &at #act)).await),
+        ),
+        (_, None) => (
+            TokenStream::new(),
+            quote!(#krate::__private::project(record, #decode, |event| #adapter(self, event #sql))),
+        ),
+        (_, Some(_)) => (
+            TokenStream::new(),
+            quote!(#krate::__private::project_at(record, #decode, |event, at| #adapter(self, event, at #sql))),
+        ),
     }
 }

@@ -5,6 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::aggregate::{EventContext, SnapshotCodec};
 use crate::projection::Envelope;
+use crate::reaction::Act;
+use crate::sql::Sql;
 
 /// The state before the first event, where no event makes it.
 #[diagnostic::on_unimplemented(
@@ -41,11 +43,12 @@ pub fn snapshot_codec<A: Snapshot>() -> SnapshotCodec<A> {
     SnapshotCodec::json()
 }
 
-/// What a handler may take as its last parameter: `&EventContext` in an aggregate, `&Envelope` in a projection.
+/// What a handler may take behind its event: `&EventContext` in an aggregate, `&Envelope` in a projection or a reaction, and
+/// then `&Act` in a reaction.
 #[diagnostic::on_unimplemented(
-    message = "the last parameter of this method is `&{At}`, not `&{Self}`",
+    message = "this parameter of the method is `&{At}`, not `&{Self}`",
     label = "write `&{At}` here",
-    note = "the event comes first, then `at: &{At}` if it is needed, and nothing else"
+    note = "the event comes first; a `&{At}` stands here, if it is needed, and nothing else"
 )]
 pub trait Handed<At> {
     /// The same value, as the method's own type.
@@ -63,6 +66,31 @@ impl Handed<Envelope> for Envelope {
     #[inline]
     fn handed(at: &Envelope) -> &Self {
         at
+    }
+}
+
+impl Handed<Act> for Act {
+    #[inline]
+    fn handed(at: &Act) -> &Self {
+        at
+    }
+}
+
+/// What a handler takes last that writes tables: `&mut Sql`.
+#[diagnostic::on_unimplemented(
+    message = "the last parameter of this method is `&mut {What}`, not `&mut {Self}`",
+    label = "not the one of Recount",
+    note = "write `use recount::sql::Sql;`"
+)]
+pub trait HandedMut<What> {
+    /// The same value, as the method's own type.
+    fn handed(what: &mut What) -> &mut Self;
+}
+
+impl HandedMut<Sql> for Sql {
+    #[inline]
+    fn handed(what: &mut Sql) -> &mut Self {
+        what
     }
 }
 

@@ -6,6 +6,7 @@
 mod codec;
 mod fold;
 mod id;
+mod react;
 mod replay;
 mod rules;
 mod select;
@@ -14,13 +15,14 @@ pub use codec::{
     Bytes, Codec, Encoded, Previous, Read, Stored, deserialize_event, encode, encode_empty,
     from_json, from_value, gather, gathered, json_step, read, serialize_event, to_value, unread,
 };
-pub use fold::{Handed, Start, snapshot_codec, unreachable};
+pub use fold::{Handed, HandedMut, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};
+pub use react::{Acted, Reacted, outcome, react};
 pub use replay::{
-    Decode, Replayed, create, create_at, evolve, evolve_at, passed_over, project, project_at,
-    readable,
+    Decode, Replayed, create, create_at, envelope, evolve, evolve_at, passed_over, project,
+    project_at, readable,
 };
-pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix};
+pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix, mix_texts};
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
 pub use {serde, serde_json};
 

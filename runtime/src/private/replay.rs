@@ -142,9 +142,15 @@ pub fn project_at<E>(
     decode: impl Decode<E>,
     mut method: impl FnMut(E, &Envelope),
 ) -> Replayed {
-    let envelope = Envelope::of(record).map_err(|error| DecodeError::at(record, error))?;
+    let envelope = envelope(record)?;
     each(record, decode, |event| {
         method(event, &envelope);
         Ok(())
     })
+}
+
+/// What is known of a stored event besides its content.
+#[inline]
+pub fn envelope(record: &Record<'_>) -> Result<Envelope, Box<DecodeError>> {
+    Envelope::of(record).map_err(|error| DecodeError::at(record, error))
 }

@@ -55,6 +55,22 @@ pub const fn mix(a: u64, b: u64) -> u64 {
     (a ^ b.rotate_left(29)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
+/// Joins a hash with texts, such that where each ends counts too.
+pub const fn mix_texts(mut hash: u64, texts: &[&str]) -> u64 {
+    let mut i = 0;
+    while i < texts.len() {
+        let text = texts[i].as_bytes();
+        let mut j = 0;
+        while j < text.len() {
+            hash = mix(hash, text[j] as u64);
+            j += 1;
+        }
+        hash = mix(hash, u64::MAX);
+        i += 1;
+    }
+    hash
+}
+
 /// Refuses an event whose version does not follow that of the type that it is upcast from.
 #[track_caller]
 pub const fn follows(
@@ -162,7 +178,7 @@ impl<T> NewestFallback for Newest<T> {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Text, mix};
+    use super::{Text, mix, mix_texts};
 
     #[test]
     fn a_text_is_put_together() {
@@ -174,5 +190,14 @@ mod tests {
     fn hashes_are_joined_in_order() {
         assert_ne!(mix(1, 2), mix(2, 1));
         assert_ne!(mix(mix(5, 7), 7), 5);
+    }
+
+    #[test]
+    fn each_text_counts_and_where_it_ends() {
+        let all: [&[&str]; 6] = [&[], &[""], &["ab"], &["a", "b"], &["ba"], &["ab", ""]];
+        let hashes = all.map(|texts| mix_texts(1, texts));
+        for (index, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..index].contains(hash), "{:?}", all[index]);
+        }
     }
 }

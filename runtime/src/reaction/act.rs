@@ -1,6 +1,7 @@
 //! What a reaction may do in the store.
 
 use crate::Store;
+use crate::log::RecordedEvent;
 
 /// What a reaction may do in the store.
 #[derive(Debug)]
@@ -9,13 +10,14 @@ pub struct Act {
 }
 
 impl Act {
-    /// What may be done about an event.
-    pub(crate) fn new(
-        store: &Store,
-        reaction: &'static str,
-        record: &crate::log::Record<'_>,
-    ) -> Self {
+    pub(crate) fn new(store: &Store, reaction: &'static str, record: &crate::log::Record<'_>) -> Result<Self, crate::event::PayloadError> {
         let _ = (reaction, record);
+        Ok(Self { store: store.clone() })
+    }
+
+    /// What the reaction of this name may do in answer to an event.
+    pub fn on(store: &Store, reaction: &str, event: &RecordedEvent) -> Self {
+        let _ = (reaction, event);
         Self {
             store: store.clone(),
         }

@@ -16,7 +16,7 @@ mod diag;
 mod event;
 #[path = "../../../macros/src/fingerprint.rs"]
 mod fingerprint;
-#[path = "../../../macros/src/handler.rs"]
+#[path = "../../../macros/src/handler/mod.rs"]
 mod handler;
 #[path = "../../../macros/src/id/mod.rs"]
 mod id;

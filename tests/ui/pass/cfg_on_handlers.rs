@@ -54,6 +54,33 @@ impl Doors {
     fn missing(&mut self, _: NoSuchType) {}
 }
 
+pub struct Table;
+
+#[projection(name = "table", of(Door))]
+impl Table {
+    #[cfg(any())]
+    const TABLES: &[&str] = &["CREATE TABLE {other} (opened bigint)"];
+    #[cfg(all())]
+    const TABLES: &[&str] = &["CREATE TABLE {table} (opened bigint)"];
+
+    fn opened(&self, _: Opened, sql: &mut Sql) {
+        sql.run("UPDATE {table} SET opened = opened + $1", (1_i64,));
+    }
+
+    #[cfg(any())]
+    fn missing(&self, _: NoSuchType, at: &Envelope, sql: &mut Sql) {}
+}
+
+pub struct Told;
+
+#[reaction(name = "told", of(Door))]
+impl Told {
+    async fn opened(&self, _: Opened) {}
+
+    #[cfg(any())]
+    async fn missing(&self, _: NoSuchType, at: &Envelope) {}
+}
+
 #[cfg(any())]
 #[apply]
 impl NoSuchState {

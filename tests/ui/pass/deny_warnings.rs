@@ -122,9 +122,59 @@ mod domain {
 
         fn small(&mut self, _: Small) {}
     }
+
+    /// All names, in a table.
+    #[derive(Debug)]
+    pub(crate) struct Table;
+
+    #[projection(name = "table", of(Account))]
+    impl Table {
+        const TABLES: &[&str] = &["CREATE TABLE {names} (name text)"];
+
+        fn opened(&self, event: Opened, _: &Envelope, sql: &mut Sql) {
+            sql.run("INSERT INTO {names} VALUES ($1)", (event.holder,));
+        }
+
+        fn renamed(&self, event: &RenamedV2, sql: &mut Sql) {
+            sql.run("INSERT INTO {names} VALUES ($1)", (event.to.as_str(),));
+        }
+
+        fn small(&self, _: Small, _: &mut Sql) {}
+    }
+
+    /// Somebody who is told.
+    #[derive(Debug)]
+    pub(crate) struct Told;
+
+    #[reaction(name = "told", of(Account))]
+    impl Told {
+        async fn opened(&self, event: Opened, at: &Envelope, act: &Act) -> Result<(), String> {
+            act.store().head().await.map_err(|error| error.to_string())?;
+            println!("{} {}", event.holder, at.position);
+            Ok(())
+        }
+
+        async fn renamed(&self, event: &RenamedV2, _: &Envelope) {
+            println!("{}", event.to);
+        }
+
+        async fn small(&self, _: Small) {}
+    }
+
+    /// Somebody else, in another system.
+    #[derive(Debug)]
+    pub(crate) struct Elsewhere;
+
+    #[projection(name = "elsewhere", of(Account))]
+    impl Elsewhere {
+        async fn closed(&self, event: Small) -> Result<(), std::io::Error> {
+            println!("{event:?}");
+            Ok(())
+        }
+    }
 }
 
-use domain::{Account, AccountId, Names, OrderId, RoomId};
+use domain::{Account, AccountId, Elsewhere, Names, OrderId, RoomId, Table, Told};
 
 fn main() {
     let id = AccountId::new("a").map(|id| id.as_str().to_owned());
@@ -137,5 +187,6 @@ fn main() {
     };
     let names = Names::default().names;
     let version: Version = account.version;
+    println!("{Table:?} {Told:?} {Elsewhere:?}");
     println!("{id:?} {order} {room:?} {names:?} {version} {:?}", account.small);
 }

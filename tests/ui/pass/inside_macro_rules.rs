@@ -40,6 +40,26 @@ macro_rules! fold {
                     self.0.total += event.$field;
                 }
             }
+
+            struct Table;
+
+            #[projection(name = "table", of($name))]
+            impl Table {
+                const TABLES: &[&str] = &["CREATE TABLE {table} (event text)"];
+
+                fn counted(&self, event: $event, sql: &mut Sql) {
+                    sql.run("INSERT INTO {table} VALUES ($1)", (format!("{event:?}"),));
+                }
+            }
+
+            struct Told;
+
+            #[reaction(name = "told", of($name))]
+            impl Told {
+                async fn counted(&self, event: $event, at: &Envelope) -> Result<(), String> {
+                    Err(format!("{event:?} {at:?}"))
+                }
+            }
         };
     };
 }

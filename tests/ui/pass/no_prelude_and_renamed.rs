@@ -75,4 +75,34 @@ impl Count {
     fn small(&mut self, _: &Small) {}
 }
 
+pub struct Table;
+
+#[::es::projection(name = "table", of(Account), crate = ::es)]
+impl Table {
+    const TABLES: &[&str] = &["CREATE TABLE {table} (holder text)"];
+
+    fn opened(&self, event: OpenedV2, _: &::es::Envelope, sql: &mut ::es::sql::Sql) {
+        sql.run("INSERT INTO {table} VALUES ($1)", (event.holder,));
+    }
+
+    fn small(&self, _: &Small, _: &mut ::es::sql::Sql) {}
+}
+
+pub struct Told;
+
+#[::es::reaction(name = "told", of(Account), crate = ::es)]
+impl Told {
+    async fn opened(
+        &self,
+        event: OpenedV2,
+        at: &::es::Envelope,
+        act: &::es::reaction::Act,
+    ) -> ::std::result::Result<(), ::std::string::String> {
+        let _ = (event, at, act);
+        ::std::result::Result::Ok(())
+    }
+
+    async fn small(&self, _: &Small) {}
+}
+
 fn main() {}
