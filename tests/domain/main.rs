@@ -1,5 +1,6 @@
 //! What a domain relies on, on every store: the repository, snapshots, projections, units of work.
 
+mod acts;
 mod bank;
 mod errors;
 mod faults;

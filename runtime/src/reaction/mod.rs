@@ -1,8 +1,10 @@
 //! Reactions: code that does something when an event was stored.
 
 mod act;
+mod deed;
 
 pub use act::Act;
+pub(crate) use deed::Deed;
 
 use crate::event::DecodeError;
 use crate::log::{Record, Selector};

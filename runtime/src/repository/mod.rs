@@ -21,7 +21,9 @@ pub use unit_of_work::UnitOfWork;
 
 use crate::Store;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal, Root};
+use crate::clock::Ids;
 use crate::log::{AppendError, Appended, Batch, Expected, Metadata, StreamId, Version};
+use crate::reaction::Deed;
 
 /// Loads and saves the aggregates of one type. Cheap to clone, safe to share.
 ///
@@ -47,6 +49,8 @@ pub struct Repository<A: Apply> {
     metadata: Metadata,
     retry: RetryPolicy,
     snapshots: SnapshotPolicy<A>,
+    /// What is done with it, if that must be done once.
+    deed: Option<Deed>,
     of: PhantomData<fn() -> A>,
 }
 
@@ -57,6 +61,7 @@ impl<A: Apply> Clone for Repository<A> {
             metadata: self.metadata.clone(),
             retry: self.retry,
             snapshots: self.snapshots.clone(),
+            deed: self.deed,
             of: PhantomData,
         }
     }
@@ -82,6 +87,7 @@ impl<A: Apply> Repository<A> {
             metadata: Metadata::default(),
             retry: RetryPolicy::default(),
             snapshots: SnapshotPolicy::default(),
+            deed: None,
             of: PhantomData,
         }
     }
@@ -109,6 +115,15 @@ impl<A: Apply> Repository<A> {
     pub fn with_snapshots(&self, snapshots: SnapshotPolicy<A>) -> Self {
         Self {
             snapshots,
+            ..self.clone()
+        }
+    }
+
+    /// The same repository for one command, which is carried out once however often it is given: later ones are answered with
+    /// what the first appended.
+    pub(crate) fn once(&self, deed: Deed) -> Self {
+        Self {
+            deed: Some(deed),
             ..self.clone()
         }
     }
@@ -215,17 +230,18 @@ impl<A: Apply> Repository<A> {
         stored: Version,
         recorded_at: chrono::DateTime<chrono::Utc>,
     ) -> Journal {
-        Journal::new(
-            stream,
-            stored,
-            recorded_at,
-            self.metadata.clone(),
-            self.store.sources().clone(),
-        )
+        let mut sources = self.store.sources().clone();
+        if let Some(deed) = self.deed {
+            sources.ids = Ids::Of(deed);
+        }
+        Journal::new(stream, stored, recorded_at, self.metadata.clone(), sources)
     }
 
     async fn append(&self, batch: &Batch) -> Result<Appended, AppendError> {
-        append(&self.store, self.retry, batch).await
+        match (append(&self.store, self.retry, batch).await, &self.deed) {
+            (Err(error), Some(deed)) => deed.unless_done(&self.store, error).await,
+            (outcome, _) => outcome,
+        }
     }
 }
 
@@ -233,7 +249,11 @@ impl<A: Apply> Repository<A> {
 ///
 /// Once the outcome of one attempt was unknown, it stays so until the store has looked at the ids: that a later attempt
 /// wrote nothing does not say what the earlier one did.
-async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appended, AppendError> {
+pub(crate) async fn append(
+    store: &Store,
+    retry: RetryPolicy,
+    batch: &Batch,
+) -> Result<Appended, AppendError> {
     let mut tries = retry.tries();
     let mut doubt = None;
     loop {
