@@ -61,9 +61,10 @@ impl Background {
 /// each.
 pub(crate) async fn sleep(pause: Duration) {
     let (done, waiting) = tokio::sync::oneshot::channel();
+    // Dropped together with this future, so that the thread ends with it.
+    let (_alive, ends) = std::sync::mpsc::channel::<()>();
     let sleeper = std::thread::Builder::new().spawn(move || {
-        std::thread::sleep(pause);
-        // Nobody waits any more when the command was dropped.
+        let _ = ends.recv_timeout(pause);
         let _ = done.send(());
     });
     if sleeper.is_ok() {

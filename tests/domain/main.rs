@@ -7,6 +7,7 @@ mod faults;
 mod projections;
 mod repository;
 mod runner;
+mod seen;
 #[path = "../support/postgres.rs"]
 mod server;
 mod snapshots;

@@ -50,7 +50,11 @@ impl<A: Apply> Repository<A> {
         F: FnMut(&A) -> Result<E, A::Error> + Send + 'a,
     {
         let decide: Decide<'a, A> = Box::new(move |state| decide(state).map(Events::of));
-        Box::pin(self.carry_out(id, decide))
+        Box::pin(async move {
+            // The turn on the stream is over before it is waited for.
+            let appended = self.carry_out(id, decide).await?;
+            Ok(self.onlookers.see(appended).await?)
+        })
     }
 
     async fn carry_out(
