@@ -2,6 +2,7 @@
 
 mod acts;
 mod bank;
+mod bus;
 mod errors;
 mod faults;
 mod projections;

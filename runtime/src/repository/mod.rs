@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 pub use error::{CreateError, ExecuteError, LoadError, SaveError};
+pub(crate) use history::read_past;
 pub use history::{History, PastEvent};
 pub use retry::RetryPolicy;
 pub(crate) use seen::Onlookers;
