@@ -167,10 +167,10 @@ impl Bus {
                     let position = record.position();
                     // Reading runs code of the user's too: upcasts.
                     let handled = catch_unwind(AssertUnwindSafe(|| {
-                        read_past::<A>(&record).map(|all| {
-                            all.into_iter()
-                                .for_each(|past| handle(past.event, &past.at));
-                        })
+                        for past in read_past::<A>(&record)? {
+                            handle(past.event, &past.at);
+                        }
+                        Ok::<(), Box<DecodeError>>(())
                     }));
                     match handled {
                         Ok(Ok(())) => {}

@@ -142,9 +142,9 @@ every_store! {
         for (commands, name) in ["a", "b", "c", "d", "e"].into_iter().enumerate() {
             let event = deposit_to(&store, name, Metadata::new()).await;
             let faults = Faults::new();
-            faults.script(Operation::Append, std::iter::repeat_n(None, commands).chain([Some(Fault::Delay(Duration::from_secs(60)))]));
-            let faulty = faults.around(&store);
-            let handling = handle(&faulty, &event);
+            faults.script(Operation::Append, std::iter::repeat_n(None, commands).chain([Some(Fault::Delay(Duration::from_mins(1)))]));
+            let store_with_faults = faults.around(&store);
+            let handling = handle(&store_with_faults, &event);
             tokio::select! {
                 outcome = handling => assert!(commands == 4 && outcome.is_ok()),
                 () = met(&faults) => assert!(commands < 4),

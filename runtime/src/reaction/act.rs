@@ -86,7 +86,7 @@ impl Act {
         reaction: &'static str,
         record: &Record<'_>,
     ) -> Result<Self, Box<DecodeError>> {
-        let metadata = record
+        let of_cause = record
             .metadata()
             .map_err(|error| DecodeError::at(record, PayloadError::Metadata(error)))?;
         let cause = Cause {
@@ -95,7 +95,7 @@ impl Act {
             version: record.version(),
             position: record.position(),
         };
-        Ok(Self::of(store, reaction, cause, metadata))
+        Ok(Self::of(store, reaction, cause, &of_cause))
     }
 
     /// What the reaction of this name may do in answer to an event, which was read from the same store: for tests of reactions, and
@@ -107,10 +107,10 @@ impl Act {
             version: event.version,
             position: event.position,
         };
-        Self::of(store, reaction, cause, event.metadata.clone())
+        Self::of(store, reaction, cause, &event.metadata)
     }
 
-    fn of(store: &Store, reaction: &str, cause: Cause, of_cause: Metadata) -> Self {
+    fn of(store: &Store, reaction: &str, cause: Cause, of_cause: &Metadata) -> Self {
         let correlation = of_cause.correlation.unwrap_or(cause.id.0);
         Self {
             store: store.within(cause.stream.tenant()),
@@ -283,4 +283,32 @@ fn is_decided(error: &AppendError) -> bool {
             | AppendError::Full { .. }
             | AppendError::ReadOnly { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Query;
+
+    #[tokio::test]
+    async fn an_event_is_the_same_cause_however_it_was_read() {
+        let store = Store::connect("memory:").await.unwrap();
+        let stream = StreamId::new("note", "1").unwrap();
+        let noted = NewEvent {
+            metadata: Metadata::new().actor("alice"),
+            ..NewEvent::json("Noted", 1, &1).unwrap()
+        };
+        let acme = store.for_tenant("acme").unwrap();
+        acme.append(&stream, Expected::Any, [noted]).await.unwrap();
+        let mut reader = store.read(Query::all());
+        let page = reader.next_page().await.unwrap().unwrap();
+        let record = page.get(0).unwrap();
+        let borrowed = Act::new(&store, "react", &record).unwrap();
+        let owned = Act::on(&store, "react", &record.to_owned().unwrap());
+        for (act, repeated) in [(borrowed, false), (owned, true)] {
+            let noted = NewEvent::json("Noted", 1, &2).unwrap();
+            let appended = act.append(&stream, Expected::Any, [noted]).await.unwrap();
+            assert_eq!((appended.version().0, appended.repeated), (2, repeated));
+        }
+    }
 }
