@@ -15,7 +15,7 @@ use account::{AccountError, AccountId, BankAccount};
 use money::Cents;
 use order::{Address, Item, Order, OrderError, OrderId, Status};
 use recount::prelude::*;
-use recount::projection::{Fold, Projector};
+use recount::projection::Projector;
 use recount::repository::ExecuteError;
 use recount::runner::{Live, Runner};
 use views::{AccountBalances, OrderStatus};
@@ -50,8 +50,8 @@ struct Bank {
     accounts: Repository<BankAccount>,
     orders: Repository<Order>,
     runner: Runner,
-    balances: Live<Fold<AccountBalances>>,
-    order_status: Live<Fold<OrderStatus>>,
+    balances: Live<Projector<AccountBalances>>,
+    order_status: Live<Projector<OrderStatus>>,
     john: AccountId,
     jane: AccountId,
     order: OrderId,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::log::EventId;
+use crate::reaction::Deed;
 
 /// Tells the time at which an event is recorded.
 ///
@@ -88,14 +89,23 @@ impl IdSource for UuidV7 {
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) ids: Ids,
+}
+
+/// Where the ids of events come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Ids {
+    /// New ones.
+    New(Arc<dyn IdSource>),
+    /// Those of a deed: whoever records its events again gives them the same ids.
+    Of(Deed),
 }
 
 impl Default for Sources {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            ids: Arc::new(UuidV7),
+            ids: Ids::New(Arc::new(UuidV7)),
         }
     }
 }
@@ -104,6 +114,14 @@ impl Sources {
     /// The time now, as every backend keeps it, so that state after recording equals state after loading.
     pub(crate) fn now(&self) -> DateTime<Utc> {
         as_kept(self.clock.now())
+    }
+
+    /// The id of the event that is recorded at this index of its batch.
+    pub(crate) fn id(&self, index: usize) -> EventId {
+        match &self.ids {
+            Ids::New(ids) => ids.next(),
+            Ids::Of(deed) => deed.id(index),
+        }
     }
 }
 

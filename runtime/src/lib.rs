@@ -45,7 +45,8 @@
 //! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
 //! | changing the shape of stored events | [`guide::evolving_events`] |
 //! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
-//! | following the log | [`Store::subscribe`] |
+//! | following the log | [`Store::subscribe`]; typed, for many listeners in the process, [`Bus`](bus::Bus) |
+//! | reacting to events, without doing anything twice | [`Act`](reaction::Act) |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
 //! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
@@ -60,6 +61,7 @@ extern crate self as recount;
 pub mod __private;
 pub mod aggregate;
 mod background;
+pub mod bus;
 mod clock;
 pub mod event;
 pub mod follower;

@@ -1,12 +1,15 @@
 //! What a domain relies on, on every store: the repository, snapshots, projections, units of work.
 
+mod acts;
 mod bank;
+mod bus;
 mod errors;
 mod faults;
 mod homes;
 mod projections;
 mod repository;
 mod runner;
+mod seen;
 #[path = "../support/postgres.rs"]
 mod server;
 mod snapshots;

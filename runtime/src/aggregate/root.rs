@@ -162,7 +162,7 @@ impl Journal {
         }
         let version = self.version.next();
         let recorded_at = self.sources.now().max(self.recorded_at);
-        let id = self.sources.ids.next();
+        let id = self.sources.id(self.pending.len());
         let (name, schema_version) = (event.name(), event.schema_version());
         let mut payload = Vec::with_capacity(128);
         let context = EventContext::new(recorded_at, version, id, self.metadata.clone());

@@ -106,6 +106,22 @@ impl Page {
         Self::default()
     }
 
+    /// A page of one event alone.
+    pub(crate) fn of(record: &Record<'_>) -> Self {
+        let mut page = Self::new();
+        let row = Row {
+            position: record.position(),
+            version: record.version(),
+            id: record.id(),
+            recorded_at: record.row.recorded_at,
+            stream: record.stream(),
+            metadata: record.metadata_json(),
+            payload: record.payload(),
+        };
+        page.push(record.kind, row);
+        page
+    }
+
     /// Forgets the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.rows.clear();

@@ -1,9 +1,11 @@
 //! Reactions: code that does something when an event was stored.
 
 mod act;
+mod deed;
 mod reactor;
 
 pub use act::Act;
+pub(crate) use deed::Deed;
 pub use reactor::{Reacting, Reactor};
 
 use crate::event::DecodeError;

@@ -92,6 +92,7 @@ impl<R: Reaction> Reacting<R> {
     async fn react(&self, record: Record<'_>) -> Result<(), FollowError> {
         let (projection, position) = (R::NAME, record.position());
         let act = Act::new(&self.store, R::NAME, &record);
+        let act = act.map_err(|source| FollowError::Decode { projection, source })?;
         let reacted = unless_it_panics(self.reaction.react(record, &act)).await;
         match reacted {
             Ok(Ok(())) => Ok(()),

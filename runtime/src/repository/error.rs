@@ -1,5 +1,6 @@
 //! What can go wrong, named after the intent that failed.
 
+use super::Unseen;
 use crate::aggregate::RecordError;
 use crate::event::DecodeError;
 use crate::log::{AppendError, NameError, ReadError, StreamId, Version};
@@ -53,6 +54,9 @@ pub enum CreateError {
     /// The store did not take the events.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// The events are stored; a projection that was waited for has not handled them.
+    #[error(transparent)]
+    Unseen(#[from] Box<Unseen>),
     /// The id's text cannot name a stream.
     #[error(transparent)]
     Id(#[from] NameError),
@@ -68,6 +72,9 @@ pub enum SaveError {
     /// The store did not take the events.
     #[error(transparent)]
     Append(#[from] AppendError),
+    /// The events are stored, and the root is saved; a projection that was waited for has not handled them.
+    #[error(transparent)]
+    Unseen(#[from] Box<Unseen>),
 }
 
 /// Why a command was not carried out. `E` is the aggregate's own error.
@@ -89,6 +96,8 @@ pub enum ExecuteError<E> {
     Record(RecordError),
     /// The store did not take the events.
     Append(AppendError),
+    /// The command was carried out and its events are stored; a projection that was waited for has not handled them.
+    Unseen(Box<Unseen>),
 }
 
 impl<E> ExecuteError<E> {
@@ -112,6 +121,7 @@ impl<E: std::fmt::Display> std::fmt::Display for ExecuteError<E> {
             Self::Load(error) => error.fmt(f),
             Self::Record(error) => error.fmt(f),
             Self::Append(error) => error.fmt(f),
+            Self::Unseen(error) => error.fmt(f),
         }
     }
 }
@@ -124,6 +134,7 @@ impl<E: std::fmt::Debug + std::fmt::Display> std::error::Error for ExecuteError<
             Self::Load(error) => error.source(),
             Self::Record(error) => error.source(),
             Self::Append(error) => error.source(),
+            Self::Unseen(error) => error.source(),
         }
     }
 }
@@ -131,6 +142,12 @@ impl<E: std::fmt::Debug + std::fmt::Display> std::error::Error for ExecuteError<
 impl<E> From<LoadError> for ExecuteError<E> {
     fn from(error: LoadError) -> Self {
         Self::Load(error)
+    }
+}
+
+impl<E> From<Box<Unseen>> for ExecuteError<E> {
+    fn from(error: Box<Unseen>) -> Self {
+        Self::Unseen(error)
     }
 }
 

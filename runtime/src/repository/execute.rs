@@ -50,7 +50,11 @@ impl<A: Apply> Repository<A> {
         F: FnMut(&A) -> Result<E, A::Error> + Send + 'a,
     {
         let decide: Decide<'a, A> = Box::new(move |state| decide(state).map(Events::of));
-        Box::pin(self.carry_out(id, decide))
+        Box::pin(async move {
+            // The turn on the stream is over before it is waited for.
+            let appended = self.carry_out(id, decide).await?;
+            Ok(self.onlookers.see(appended).await?)
+        })
     }
 
     async fn carry_out(
@@ -63,7 +67,10 @@ impl<A: Apply> Repository<A> {
         // Until the outcome is known: the next one loads what this one appended.
         let _turn = self.store.turns().wait(&stream).await;
         loop {
-            let folded = self.fold_patiently(&stream).await?;
+            let (folded, done) = self.fold_patiently(&stream).await?;
+            if let Some(appended) = done {
+                return Ok(appended);
+            }
             let Some(mut state) = folded.state else {
                 return Err(LoadError::NotFound { stream }.into());
             };
@@ -96,15 +103,35 @@ impl<A: Apply> Repository<A> {
     }
 
     /// Folds a stream; while the store cannot be read, again: nothing is decided yet.
-    async fn fold_patiently(&self, stream: &StreamId) -> Result<Folded<A>, LoadError> {
+    async fn fold_patiently(
+        &self,
+        stream: &StreamId,
+    ) -> Result<(Folded<A>, Option<Appended>), LoadError> {
         let mut tries = self.retry.tries();
         loop {
-            match self.fold(stream, None).await {
+            match self.fold_and_look(stream).await {
                 Err(LoadError::Read(error)) if error.is_transient() && tries.soon().await => {
                     tracing::debug!(%error, "load failed, trying again");
                 }
                 folded => return folded,
             }
         }
+    }
+
+    /// Folds a stream, and looks whether what is to be decided was done before. In this order: what the state holds was there
+    /// to be found, so a decision never meets a state that holds what it decided itself.
+    async fn fold_and_look(
+        &self,
+        stream: &StreamId,
+    ) -> Result<(Folded<A>, Option<Appended>), LoadError> {
+        let folded = self.fold(stream, None).await?;
+        let done = match &self.deed {
+            Some(deed) => {
+                deed.done_by(&self.store, stream, folded.version, folded.position)
+                    .await?
+            }
+            None => None,
+        };
+        Ok((folded, done))
     }
 }

@@ -6,7 +6,7 @@ use super::LoadError;
 use crate::Envelope;
 use crate::aggregate::Apply;
 use crate::event::{DecodeError, Event, PayloadError};
-use crate::log::{Query, StreamId};
+use crate::log::{Query, Record, StreamId};
 use crate::store::{Reader, Store};
 
 /// An event of an aggregate's past: what happened, and all that is known of it besides.
@@ -79,27 +79,9 @@ impl<A: Apply> History<A> {
                 return Ok(None);
             };
             for record in page.iter() {
-                if !A::Event::reads(record.name()) {
-                    if !A::RETIRED.contains(&record.name()) {
-                        self.ready
-                            .push_back(Err(DecodeError::at(&record, PayloadError::Unknown).into()));
-                    }
-                    continue;
-                }
-                let decoded = A::Event::decode(record.into())
-                    .and_then(|events| Ok((events, Envelope::of(&record)?)));
-                match decoded {
-                    Ok((events, at)) => {
-                        self.ready.extend(events.into_iter().map(|event| {
-                            Ok(PastEvent {
-                                event,
-                                at: at.clone(),
-                            })
-                        }));
-                    }
-                    Err(error) => self
-                        .ready
-                        .push_back(Err(DecodeError::at(&record, error).into())),
+                match read_past::<A>(&record) {
+                    Ok(past) => self.ready.extend(past.into_iter().map(Ok)),
+                    Err(error) => self.ready.push_back(Err(error.into())),
                 }
             }
         }
@@ -116,4 +98,26 @@ impl<A: Apply> History<A> {
         }
         Ok(all)
     }
+}
+
+/// What one stored event of an aggregate is read as: several where it was split, nothing where its name is retired.
+pub(crate) fn read_past<A: Apply>(
+    record: &Record<'_>,
+) -> Result<Vec<PastEvent<A::Event>>, Box<DecodeError>> {
+    if !A::Event::reads(record.name()) {
+        return if A::RETIRED.contains(&record.name()) {
+            Ok(Vec::new())
+        } else {
+            Err(DecodeError::at(record, PayloadError::Unknown))
+        };
+    }
+    let events = A::Event::decode((*record).into());
+    let (events, at) = events
+        .and_then(|events| Ok((events, Envelope::of(record)?)))
+        .map_err(|error| DecodeError::at(record, error))?;
+    let past = |event| PastEvent {
+        event,
+        at: at.clone(),
+    };
+    Ok(events.into_iter().map(past).collect())
 }

@@ -5,13 +5,15 @@ use chrono::{DateTime, Utc};
 use super::{LoadError, Repository, snapshot};
 use crate::aggregate::{Apply, Root};
 use crate::event::{DecodeError, PayloadError};
-use crate::log::{Query, Record, StreamId, Version};
+use crate::log::{Position, Query, Record, StreamId, Version};
 
 /// How far a fold got.
 pub(super) struct Folded<A> {
     pub(super) state: Option<A>,
     pub(super) version: Version,
     pub(super) recorded_at: DateTime<Utc>,
+    /// Where the last event stands in the log.
+    pub(super) position: Position,
 }
 
 impl<A: Apply> Folded<A> {
@@ -20,6 +22,7 @@ impl<A: Apply> Folded<A> {
             state: A::start(),
             version: Version::NONE,
             recorded_at: DateTime::<Utc>::MIN_UTC,
+            position: Position::START,
         }
     }
 
@@ -32,6 +35,7 @@ impl<A: Apply> Folded<A> {
         A::replay(&mut self.state, record)?;
         self.version = record.version();
         self.recorded_at = record.recorded_at();
+        self.position = record.position();
         Ok(())
     }
 }
@@ -138,6 +142,7 @@ impl<A: Apply> Repository<A> {
             state: Some(state),
             version: before,
             recorded_at: DateTime::<Utc>::MIN_UTC,
+            position: Position::START,
         };
         let mut reader = self
             .store
@@ -150,6 +155,7 @@ impl<A: Apply> Repository<A> {
                     }
                     folded.version = version;
                     folded.recorded_at = record.recorded_at();
+                    folded.position = record.position();
                 } else {
                     folded.fold(&record)?;
                 }

@@ -8,20 +8,28 @@ mod execute;
 mod history;
 mod load;
 mod retry;
+mod seen;
 pub mod snapshot;
 mod unit_of_work;
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 pub use error::{CreateError, ExecuteError, LoadError, SaveError};
+pub(crate) use history::read_past;
 pub use history::{History, PastEvent};
 pub use retry::RetryPolicy;
+pub(crate) use seen::Onlookers;
+pub use seen::{Unseen, UnseenReason};
 use snapshot::SnapshotPolicy;
 pub use unit_of_work::UnitOfWork;
 
 use crate::Store;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal, Root};
+use crate::clock::Ids;
 use crate::log::{AppendError, Appended, Batch, Expected, Metadata, StreamId, Version};
+use crate::reaction::Deed;
+use crate::runner::Handle;
 
 /// Loads and saves the aggregates of one type. Cheap to clone, safe to share.
 ///
@@ -47,6 +55,10 @@ pub struct Repository<A: Apply> {
     metadata: Metadata,
     retry: RetryPolicy,
     snapshots: SnapshotPolicy<A>,
+    /// What is done with it, if that must be done once.
+    deed: Option<Deed>,
+    /// Who must have seen what was appended before a command returns.
+    onlookers: Onlookers,
     of: PhantomData<fn() -> A>,
 }
 
@@ -57,6 +69,8 @@ impl<A: Apply> Clone for Repository<A> {
             metadata: self.metadata.clone(),
             retry: self.retry,
             snapshots: self.snapshots.clone(),
+            deed: self.deed,
+            onlookers: self.onlookers.clone(),
             of: PhantomData,
         }
     }
@@ -70,7 +84,8 @@ impl<A: Apply> std::fmt::Debug for Repository<A> {
             .field("metadata", &self.metadata)
             .field("retry", &self.retry)
             .field("snapshots", &self.snapshots)
-            .finish()
+            .field("onlookers", &self.onlookers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,6 +97,8 @@ impl<A: Apply> Repository<A> {
             metadata: Metadata::default(),
             retry: RetryPolicy::default(),
             snapshots: SnapshotPolicy::default(),
+            deed: None,
+            onlookers: Onlookers::default(),
             of: PhantomData,
         }
     }
@@ -109,6 +126,61 @@ impl<A: Apply> Repository<A> {
     pub fn with_snapshots(&self, snapshots: SnapshotPolicy<A>) -> Self {
         Self {
             snapshots,
+            ..self.clone()
+        }
+    }
+
+    /// The same repository, whose commands return only once this projection has handled what they appended: to read one's own writes.
+    /// Called again, it waits for several.
+    ///
+    /// The projection must be of the same log, and see the tenant's events. Nothing else waits: commands on the same instance go
+    /// on meanwhile. It waits as long as that takes, for one that is paused too, unless
+    /// [`seen_within`](Self::seen_within) sets a limit.
+    ///
+    /// Commands then fail with [`Unseen`], in [`ExecuteError::Unseen`], [`CreateError::Unseen`] or [`SaveError::Unseen`], when the
+    /// projection has stopped: their events are stored all the same.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// # #[derive(Debug, Default)] pub struct Total { sum: i64 }
+    /// # #[projection(name = "total", of(Counter))] impl Total { fn counted(&mut self, event: Counted) { self.sum += event.by; } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use recount::runner::Runner;
+    ///
+    /// let store = Store::connect("memory:").await?;
+    /// let runner = Runner::new();
+    /// let total = runner.add(Projector::<Total>::in_memory(&store));
+    ///
+    /// let counters = Repository::<Counter>::new(&store).until_seen_by(&total);
+    /// counters.execute(&CounterId::new("c1")?, |_| Ok(Counted { by: 42 })).await?;
+    /// assert_eq!(total.read().await.sum, 42);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn until_seen_by(&self, projection: &Handle) -> Self {
+        let mut seen = self.clone();
+        seen.onlookers.add(projection);
+        seen
+    }
+
+    /// The same repository, which waits no longer than this for the projections that [must have seen](Self::until_seen_by) what was
+    /// appended. The time begins when the events are stored. While a command waits it holds a thread, which sleeps.
+    #[must_use]
+    pub fn seen_within(&self, limit: Duration) -> Self {
+        let mut limited = self.clone();
+        limited.onlookers.wait_at_most(limit);
+        limited
+    }
+
+    /// The same repository for one command, which is carried out once however often it is given: later ones are answered with
+    /// what the first appended.
+    pub(crate) fn once(&self, deed: Deed) -> Self {
+        Self {
+            deed: Some(deed),
             ..self.clone()
         }
     }
@@ -154,7 +226,7 @@ impl<A: Apply> Repository<A> {
                 if let Some(state) = &state {
                     self.snapshot_if_due(id, state, Version::NONE, appended.version());
                 }
-                Ok(appended)
+                Ok(self.onlookers.see(appended).await?)
             }
             Err(AppendError::Conflict { stream, actual, .. }) => Err(CreateError::AlreadyExists {
                 stream,
@@ -182,7 +254,7 @@ impl<A: Apply> Repository<A> {
         let appended = self.append(&batch).await?;
         Root::journal_mut(root).saved();
         self.snapshot_if_due(&Root::id(root).clone(), root, stored, appended.version());
-        Ok(appended)
+        Ok(self.onlookers.see(appended).await?)
     }
 
     /// Whether the instance has any event.
@@ -215,17 +287,18 @@ impl<A: Apply> Repository<A> {
         stored: Version,
         recorded_at: chrono::DateTime<chrono::Utc>,
     ) -> Journal {
-        Journal::new(
-            stream,
-            stored,
-            recorded_at,
-            self.metadata.clone(),
-            self.store.sources().clone(),
-        )
+        let mut sources = self.store.sources().clone();
+        if let Some(deed) = self.deed {
+            sources.ids = Ids::Of(deed);
+        }
+        Journal::new(stream, stored, recorded_at, self.metadata.clone(), sources)
     }
 
     async fn append(&self, batch: &Batch) -> Result<Appended, AppendError> {
-        append(&self.store, self.retry, batch).await
+        match (append(&self.store, self.retry, batch).await, &self.deed) {
+            (Err(error), Some(deed)) => deed.unless_done(&self.store, error).await,
+            (outcome, _) => outcome,
+        }
     }
 }
 
@@ -233,7 +306,11 @@ impl<A: Apply> Repository<A> {
 ///
 /// Once the outcome of one attempt was unknown, it stays so until the store has looked at the ids: that a later attempt
 /// wrote nothing does not say what the earlier one did.
-async fn append(store: &Store, retry: RetryPolicy, batch: &Batch) -> Result<Appended, AppendError> {
+pub(crate) async fn append(
+    store: &Store,
+    retry: RetryPolicy,
+    batch: &Batch,
+) -> Result<Appended, AppendError> {
     let mut tries = retry.tries();
     let mut doubt = None;
     loop {

@@ -1,9 +1,12 @@
 //! Several aggregates saved together or not at all.
 
-use super::SaveError;
+use std::time::Duration;
+
+use super::{Onlookers, SaveError};
 use crate::Store;
 use crate::aggregate::{Apply, Journal, Root};
 use crate::log::{Appended, Batch, Expected, NewEvent, StreamId};
+use crate::runner::Handle;
 
 /// Saves several roots, of any types, in one transaction: all of their events are stored, or none.
 ///
@@ -34,6 +37,7 @@ use crate::log::{Appended, Batch, Expected, NewEvent, StreamId};
 pub struct UnitOfWork<'r> {
     store: Store,
     parts: Vec<Part<'r>>,
+    onlookers: Onlookers,
 }
 
 #[derive(Debug)]
@@ -49,6 +53,7 @@ impl Store {
         UnitOfWork {
             store: self.clone(),
             parts: Vec::new(),
+            onlookers: Onlookers::default(),
         }
     }
 }
@@ -75,6 +80,19 @@ impl<'r> UnitOfWork<'r> {
     ) -> Self {
         let events = Batch::new().append(stream.clone(), expected, events);
         self.parts.push(Part::Events(events));
+        self
+    }
+
+    /// Lets [`commit`](Self::commit) return only once this projection has handled what was appended, as
+    /// [`Repository::until_seen_by`](crate::Repository::until_seen_by) does.
+    pub fn until_seen_by(mut self, projection: &Handle) -> Self {
+        self.onlookers.add(projection);
+        self
+    }
+
+    /// Waits no longer than this for the projections that must have seen what was appended.
+    pub fn seen_within(mut self, limit: Duration) -> Self {
+        self.onlookers.wait_at_most(limit);
         self
     }
 
@@ -108,6 +126,6 @@ impl<'r> UnitOfWork<'r> {
                 journal.saved();
             }
         }
-        Ok(appended)
+        Ok(self.onlookers.see(appended).await?)
     }
 }

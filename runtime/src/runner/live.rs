@@ -137,13 +137,13 @@ impl Handle {
 }
 
 /// A projection that runs, with its state: what [`Runner::add`](super::Runner::add) returns. Derefs to its [`Handle`].
-pub struct Live<H> {
+pub struct Live<F> {
     handle: Handle,
-    follower: Arc<RwLock<Follower<H>>>,
+    follower: Arc<RwLock<F>>,
 }
 
-impl<H> Live<H> {
-    pub(super) fn new(handle: Handle, follower: Arc<RwLock<Follower<H>>>) -> Self {
+impl<F> Live<F> {
+    pub(super) fn new(handle: Handle, follower: Arc<RwLock<F>>) -> Self {
         Self { handle, follower }
     }
 
@@ -151,12 +151,12 @@ impl<H> Live<H> {
     ///
     /// While the guard lives the projection waits: take what you need and let it go, before you wait for a position above all.
     /// Two guards at once hinder nobody but the projection.
-    pub async fn read(&self) -> RwLockReadGuard<'_, Follower<H>> {
+    pub async fn read(&self) -> RwLockReadGuard<'_, F> {
         self.follower.read().await
     }
 }
 
-impl<H: Rebuild> Live<H> {
+impl<H: Rebuild> Live<Follower<H>> {
     /// Builds it anew from the first event, without a pause for those who read it: the new state is built beside the old one, which
     /// is kept up to date meanwhile, and takes its place when it has caught up. One that has stopped goes on then.
     ///
@@ -184,19 +184,19 @@ impl<H: Rebuild> Live<H> {
     }
 }
 
-impl<H> Clone for Live<H> {
+impl<F> Clone for Live<F> {
     fn clone(&self) -> Self {
         Self::new(self.handle.clone(), Arc::clone(&self.follower))
     }
 }
 
-impl<H> fmt::Debug for Live<H> {
+impl<F> fmt::Debug for Live<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Live").field(&self.handle).finish()
     }
 }
 
-impl<H> Deref for Live<H> {
+impl<F> Deref for Live<F> {
     type Target = Handle;
 
     fn deref(&self) -> &Handle {

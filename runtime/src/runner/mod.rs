@@ -109,7 +109,7 @@ impl Runner {
     ///
     /// # Panics
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
-    pub fn add<H: Home>(&self, follower: Follower<H>) -> Live<H> {
+    pub fn add<H: Home>(&self, follower: Follower<H>) -> Live<Follower<H>> {
         self.add_with(follower, OnError::default())
     }
 
@@ -117,7 +117,7 @@ impl Runner {
     ///
     /// # Panics
     /// As [`add`](Self::add).
-    pub fn add_with<H: Home>(&self, follower: Follower<H>, on_error: OnError) -> Live<H> {
+    pub fn add_with<H: Home>(&self, follower: Follower<H>, on_error: OnError) -> Live<Follower<H>> {
         let member = Arc::new(Member::new(&follower));
         let hold = Hold::new(follower.store(), follower.key(), self.lease);
         let follower = Arc::new(RwLock::new(follower));

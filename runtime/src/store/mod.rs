@@ -28,7 +28,7 @@ pub use reader::Reader;
 pub use subscription::Subscription;
 pub use watch::{Wakes, Watch};
 
-use crate::clock::{Clock, IdSource, Sources};
+use crate::clock::{Clock, IdSource, Ids, Sources};
 use crate::log::{
     AppendError, Appended, Batch, Expected, NameError, NewEvent, Position, Query, ReadError, Stats,
     StreamId, TenantId, Version,
@@ -121,7 +121,7 @@ impl Store {
     /// The same store, with another source for the ids of the events that are recorded through this handle.
     #[must_use]
     pub fn with_ids(mut self, ids: impl IdSource) -> Self {
-        self.sources.ids = Arc::new(ids);
+        self.sources.ids = Ids::New(Arc::new(ids));
         self
     }
 
@@ -153,6 +153,14 @@ impl Store {
                 tenant: Some(wanted),
                 ..self.clone()
             }),
+        }
+    }
+
+    /// The same store, bound to this tenant unless it is bound already.
+    pub(crate) fn within(&self, tenant: Option<&TenantId>) -> Self {
+        Self {
+            tenant: self.tenant.as_ref().or(tenant).cloned(),
+            ..self.clone()
         }
     }
 

@@ -14,7 +14,7 @@ use super::stored::{append_stored, record, replayed, short_name};
 use super::{CountingIds, FixedClock, Refusal};
 use crate::Clock as _;
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
-use crate::clock::Sources;
+use crate::clock::{Ids, Sources};
 use crate::event::Event;
 use crate::log::{Metadata, NewEvent, StreamId, Version};
 
@@ -73,7 +73,7 @@ pub fn given<A: Apply>(events: impl IntoEvents<A>) -> Given<A> {
     let now = clock.now();
     let sources = Sources {
         clock: std::sync::Arc::new(clock),
-        ids: std::sync::Arc::new(CountingIds::default()),
+        ids: Ids::New(std::sync::Arc::new(CountingIds::default())),
     };
     let journal = Journal::new(category, Version::NONE, now, Metadata::default(), sources);
     let given = Given {

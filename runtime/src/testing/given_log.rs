@@ -14,7 +14,7 @@ use super::difference::{Shown, difference, list, states};
 use super::stored::{append_stored, page, record, replayed};
 use super::{CountingIds, FixedClock};
 use crate::aggregate::{Apply, Events, IntoEvents, Journal};
-use crate::clock::Sources;
+use crate::clock::{Ids, Sources};
 use crate::event::Event;
 use crate::log::{Batch, Expected, Metadata, NewEvent, Query, StreamId, TenantId, Version};
 use crate::store::MemoryBackend;
@@ -138,7 +138,7 @@ impl GivenLog {
         let recorded_at = self.of(&stream).last().map(|event| event.recorded_at);
         let sources = Sources {
             clock: Arc::clone(&self.clock) as _,
-            ids: Arc::clone(&self.ids) as _,
+            ids: Ids::New(Arc::clone(&self.ids) as _),
         };
         Journal::new(
             stream,

@@ -64,7 +64,7 @@ pub(super) fn append_stored(journal: &mut Journal, event: &impl Event) {
     journal.version = journal.version.next();
     journal.recorded_at = journal.sources.now().max(journal.recorded_at);
     journal.pending.push(NewEvent {
-        id: journal.sources.ids.next(),
+        id: journal.sources.id(journal.pending.len()),
         name: event.name().into(),
         schema_version: event.schema_version(),
         recorded_at: journal.recorded_at,
