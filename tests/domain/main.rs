@@ -15,5 +15,6 @@ mod server;
 mod snapshots;
 mod stores;
 mod subscriptions;
+mod tables;
 mod tenants;
 mod units_of_work;

@@ -100,3 +100,42 @@ macro_rules! every_store {
 }
 
 pub(crate) use every_store;
+
+/// As [`every_store`], on those that keep tables.
+macro_rules! every_database {
+    ($(async fn $name:ident($store:ident: Store) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            async fn case($store: recount::Store) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                let fixture = crate::stores::sqlite().await;
+                case(fixture.store.clone()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                if let Some(fixture) = crate::stores::postgres().await {
+                    case(fixture.store.clone()).await;
+                }
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn for_a_tenant() {
+                let fixture = crate::stores::tenant().await;
+                case(fixture.store.clone()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn for_a_tenant_on_postgres() {
+                if let Some(fixture) = crate::stores::postgres().await {
+                    case(fixture.store.for_tenant("mine").unwrap()).await;
+                }
+            }
+        }
+    )*};
+}
+
+pub(crate) use every_database;

@@ -8,7 +8,9 @@ mod aside;
 mod error;
 mod home;
 
+use std::collections::HashSet;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use self::aside::Aside;
 pub use self::error::FollowError;
@@ -253,7 +255,7 @@ impl<H: Home> Follower<H> {
             self.reading = None;
         }
         // What came before an event that cannot be handled is handled, and saved.
-        if self.move_to(last, letters, false).await? == Step::Moved {
+        if self.move_to(last, letters, last >= end).await? == Step::Moved {
             return Ok(Step::Moved);
         }
         *events += count;
@@ -278,10 +280,11 @@ impl<H: Home> Follower<H> {
         letters: Vec<DeadLetter>,
         caught_up: bool,
     ) -> Result<Step, FollowError> {
-        let is_due = self.ahead
-            || to.0.saturating_sub(self.saved.0) >= UNSAVED
-            || self.home.is_due(&self.store, caught_up).await?;
-        if is_due && self.saves() {
+        let is_due = self.saves()
+            && (self.home.is_due(&self.store, caught_up).await?
+                || self.ahead
+                || to.0.saturating_sub(self.saved.0) >= UNSAVED);
+        if is_due {
             self.ahead = true;
             let Saved { state, sql } = self.home.save(caught_up)?;
             let mut effects = Effects::default();
@@ -437,62 +440,96 @@ impl<H: Home> Follower<H> {
     }
 
     /// Handles what was set aside and is to be tried again, in the order of each stream; tells how many events could be handled.
+    /// Ends early when somebody else changed something: what is there then is looked at again.
     pub(crate) async fn retry_set_aside(&mut self) -> Result<u64, FollowError> {
         let Some(key) = self.home.key() else {
             return Ok(0);
         };
-        let backend = std::sync::Arc::clone(self.store.backend());
+        let backend = Arc::clone(self.store.backend());
         let letters = backend.dead_letters(self.store.tenant(), key.name).await?;
-        let mut held: std::collections::HashSet<_> = std::collections::HashSet::new();
+        let mut held = HashSet::new();
         let mut handled = 0;
-        for mut letter in letters {
+        for letter in letters {
             if letter.fingerprint != key.fingerprint || held.contains(&letter.stream) {
                 continue;
             }
-            if !letter.retry {
+            let stream = letter.stream.clone();
+            match self.retry(letter).await? {
+                Retried::Handled => handled += 1,
                 // Those behind it wait for it.
-                held.insert(letter.stream);
-                continue;
-            }
-            let before = Position(letter.position.0.saturating_sub(1));
-            let mut query = self.home.query().after(before).up_to(letter.position);
-            query.with_context = true;
-            let mut reader = self.store.read(query);
-            let mut effects = Effects::default();
-            let mut failed = None;
-            if let Some(page) = reader.next_page().await? {
-                self.ahead = true;
-                let none = Aside::default();
-                failed = self.home.handle(&Turn::new(page, None, &none)).await.failed;
-            }
-            match failed {
-                // Also one that the code does not select any more.
-                None => {
-                    effects.settled.push(letter.position);
-                    handled += 1;
+                Retried::SetAside => {
+                    held.insert(stream);
                 }
-                Some((_, error)) => {
-                    if !self.reload().await? {
-                        return Ok(handled);
-                    }
-                    (letter.error, letter.attempts) = (error.told(), letter.attempts + 1);
-                    (letter.at, letter.retry) = (chrono::Utc::now(), false);
-                    held.insert(letter.stream.clone());
-                    effects.set_aside.push(letter);
-                }
-            }
-            let Saved { state, sql } = self.home.save(false)?;
-            effects.sql = sql;
-            self.ahead = true;
-            if !self.save(self.position, state, effects).await? {
-                // Somebody else changed something: what is there now is looked at again.
-                return Ok(handled);
+                Retried::Moved => return Ok(handled),
             }
         }
         // A stream of which nothing is set aside any more is handled again.
         self.ahead = true;
         Ok(handled)
     }
+
+    async fn retry(&mut self, mut letter: DeadLetter) -> Result<Retried, FollowError> {
+        if !letter.retry {
+            return Ok(Retried::SetAside);
+        }
+        let error = match self.handle_again(letter.position).await {
+            Ok(true) => return Ok(Retried::Handled),
+            Ok(false) => return Ok(Retried::Moved),
+            Err(error) if error.position() == Some(letter.position) => error,
+            Err(error) => return Err(error),
+        };
+        if !self.reload().await? {
+            return Ok(Retried::Moved);
+        }
+        tracing::warn!(
+            projection = letter.projection,
+            ?error,
+            "an event that was set aside failed again"
+        );
+        (letter.error, letter.attempts) = (error.told(), letter.attempts.saturating_add(1));
+        (letter.at, letter.retry) = (chrono::Utc::now(), false);
+        let mut effects = Effects::default();
+        effects.set_aside.push(letter);
+        let Saved { state, sql } = self.home.save(false)?;
+        effects.sql = sql;
+        let saved = self.save(self.position, state, effects).await?;
+        Ok(if saved {
+            Retried::SetAside
+        } else {
+            Retried::Moved
+        })
+    }
+
+    /// Handles one event and settles it, also one that the code does not select any more; false when the checkpoint has moved.
+    async fn handle_again(&mut self, position: Position) -> Result<bool, FollowError> {
+        let before = Position(position.0.saturating_sub(1));
+        let mut query = self.home.query().after(before).up_to(position);
+        query.with_context = true;
+        let mut reader = self.store.read(query);
+        let page = reader.next_page().await?;
+        // Until it is saved; should this end before, all is taken from the store again.
+        self.ahead = true;
+        if let Some(page) = page {
+            let none = Aside::default();
+            let handled = self.home.handle(&Turn::new(page, None, &none)).await;
+            if let Some((_, error)) = handled.failed {
+                return Err(error);
+            }
+        }
+        let Saved { state, sql } = self.home.save(false)?;
+        let mut effects = Effects::default();
+        (effects.sql, effects.settled) = (sql, vec![position]);
+        self.save(self.position, state, effects).await
+    }
+}
+
+/// What came of an event that was set aside.
+enum Retried {
+    Handled,
+    /// It stays where it is.
+    SetAside,
+    /// Somebody else changed the checkpoint.
+    Moved,
 }
 
 impl<H: Rebuild> Follower<H> {

@@ -82,12 +82,14 @@ pub struct Tables<P> {
     at: Position,
 }
 
-/// Whether the views are those of these tables.
+/// Whose tables the views show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Unknown,
-    No,
-    Yes,
+    /// Not all views are there yet, so that nobody misses what is not built.
+    Nobodys,
+    Others,
+    Own,
 }
 
 /// What is kept with the checkpoint.
@@ -393,21 +395,33 @@ impl<P: TableProjection> Tables<P> {
         }
     }
 
-    /// Whether each view is that of its table.
-    async fn is_shown(&self, store: &Store) -> Result<bool, FollowError> {
+    /// Whose tables the views show.
+    async fn look(&self, store: &Store) -> Result<Shown, FollowError> {
         let Some(dialect) = self.reader.dialect() else {
-            return Ok(false);
+            return Ok(Shown::Unknown);
         };
         let names = self.names();
+        let mut shown = Shown::Own;
         for table in Self::tables() {
             let view = format!("{table}{}", self.reader.owner);
             let rows = store.backend().query(&dialect.view, &[view.into()]).await?;
-            let of_table = |row: &sql::Row| row.mentions(&names.physical(table));
-            if !rows.iter().any(of_table) {
-                return Ok(false);
+            match rows.first() {
+                None => return Ok(Shown::Nobodys),
+                Some(row) if row.mentions(&names.physical(table)) => {}
+                Some(_) => shown = Shown::Others,
             }
         }
-        Ok(true)
+        Ok(shown)
+    }
+
+    /// Whether the views are to be those of these tables now.
+    fn is_to_show(&self, caught_up: bool) -> bool {
+        match self.shown {
+            _ if self.beside => false,
+            Shown::Nobodys => true,
+            Shown::Others => caught_up,
+            Shown::Own | Shown::Unknown => false,
+        }
     }
 
     fn kept(&self) -> Result<Vec<u8>, FollowError> {
@@ -459,6 +473,19 @@ impl<P: TableProjection> Home for Tables<P> {
                 let failed = Some((self.at, FollowError::Decode { projection, source }));
                 return Handled { count, failed };
             }
+            if let Some((position, text)) = self.sql.refused() {
+                self.sql.truncate(before);
+                let error = FollowError::Statement {
+                    projection: P::NAME,
+                    position,
+                    text: text.to_owned(),
+                    source: BackendError::new(
+                        "it is about the transaction or the session, which are the store's: leave it out",
+                    ),
+                };
+                let failed = Some((position, error));
+                return Handled { count, failed };
+            }
             count += 1;
         }
         let failed = None;
@@ -470,14 +497,10 @@ impl<P: TableProjection> Home for Tables<P> {
     }
 
     async fn is_due(&mut self, store: &Store, caught_up: bool) -> Result<bool, FollowError> {
-        if self.beside || !caught_up {
-            return Ok(false);
+        if self.shown == Shown::Unknown && !self.beside {
+            self.shown = self.look(store).await?;
         }
-        if self.shown == Shown::Unknown {
-            let is_shown = self.made && self.is_shown(store).await?;
-            self.shown = if is_shown { Shown::Yes } else { Shown::No };
-        }
-        Ok(self.shown == Shown::No)
+        Ok(self.is_to_show(caught_up))
     }
 
     fn save(&mut self, caught_up: bool) -> Result<Saved, FollowError> {
@@ -491,9 +514,9 @@ impl<P: TableProjection> Home for Tables<P> {
         } else {
             sql.extend(&asked);
         }
-        if caught_up && !self.beside && self.shown == Shown::No {
+        if self.is_to_show(caught_up) {
             self.show(&mut sql);
-            self.shown = Shown::Yes;
+            self.shown = Shown::Own;
         }
         self.made = true;
         Ok(Saved {
@@ -533,7 +556,7 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
             generation: self.generation + 1,
             beside: true,
             made: false,
-            shown: Shown::No,
+            shown: Shown::Others,
             at: Position::START,
         };
         fresh.sql = Sql::with_names(fresh.names());
@@ -557,7 +580,7 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
     fn take(&mut self, fresh: Self) {
         *self = Self {
             beside: false,
-            shown: Shown::Yes,
+            shown: Shown::Own,
             made: true,
             ..fresh
         };

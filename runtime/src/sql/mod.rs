@@ -42,6 +42,8 @@ pub struct Sql {
     /// Where the text of a literal stands among the batch's. Two literals of one text are two, which costs nothing but a slot.
     known: HashMap<(usize, usize), usize>,
     position: Position,
+    /// A statement that may not run, and the event that asked for it.
+    refused: Option<(Position, &'static str)>,
 }
 
 impl Sql {
@@ -64,6 +66,14 @@ impl Sql {
             .entry((text.as_ptr() as usize, text.len()))
             .or_insert_with(|| self.batch.add_text(self.names.filled_in(text).into()));
         self.batch.push(self.position, at, values);
+        if self.refused.is_none() && is_of_the_session(text) {
+            self.refused = Some((self.position, text));
+        }
+    }
+
+    /// A statement that was asked for and may not run.
+    pub(crate) fn refused(&mut self) -> Option<(Position, &'static str)> {
+        self.refused.take()
     }
 
     /// From here on statements belong to the event at this position.
@@ -130,6 +140,42 @@ impl Names {
             None => name.to_owned(),
         }
     }
+}
+
+/// Whether a statement is about the transaction or the session, which are the store's.
+fn is_of_the_session(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "abort",
+        "attach",
+        "begin",
+        "commit",
+        "deallocate",
+        "detach",
+        "discard",
+        "end",
+        "listen",
+        "pragma",
+        "prepare",
+        "release",
+        "reset",
+        "rollback",
+        "savepoint",
+        "set",
+        "start",
+        "unlisten",
+        "vacuum",
+    ];
+    let mut text = text.trim_start();
+    loop {
+        let behind = match (text.strip_prefix("--"), text.strip_prefix("/*")) {
+            (Some(comment), _) => comment.split_once('\n'),
+            (_, Some(comment)) => comment.split_once("*/"),
+            _ => break,
+        };
+        text = behind.map_or("", |(_, text)| text.trim_start());
+    }
+    let word = text.split(|it: char| !it.is_ascii_alphabetic()).next();
+    word.is_some_and(|word| WORDS.iter().any(|other| word.eq_ignore_ascii_case(other)))
 }
 
 /// The names in a text's braces.
