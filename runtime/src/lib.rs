@@ -46,6 +46,7 @@
 //! | changing the shape of stored events | [`guide::evolving_events`] |
 //! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
 //! | following the log | [`Store::subscribe`] |
+//! | the log on a message broker: Redis, NATS, Kafka | [`relay`] |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
 //! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
@@ -68,6 +69,7 @@ pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod reaction;
+pub mod relay;
 pub mod repository;
 pub mod runner;
 pub mod sql;
