@@ -65,7 +65,7 @@ pub async fn every_event_arrives_once_and_typed(broker: impl Broker) {
                 Decoded::Many(_) => unreachable!("nothing is split"),
             })
             .sum();
-        assert_eq!(cents, (0..300).sum());
+        assert_eq!(cents, (0..300).sum::<i64>());
     }
 }
 
