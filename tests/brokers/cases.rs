@@ -1,5 +1,6 @@
 //! What holds on every broker.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use recount::Store;
@@ -87,18 +88,20 @@ pub async fn a_publisher_that_was_dropped_in_the_middle_publishes_all_again(brok
 pub async fn two_consumers_of_a_group_share_the_events(broker: impl Broker) {
     let events = log(300, 30).await;
     publish_all(&mut broker.publisher(), &events[..1]).await;
-    let mut one = broker.consumer("group", "a");
-    let mut other = broker.consumer("group", "b");
-    publish_all(&mut broker.publisher(), &events[1..]).await;
-    let mut all = Vec::new();
-    while ids(&all).len() < events.len() {
-        let (from_one, from_other) = tokio::join!(one.next(), other.next());
-        for delivery in [from_one.unwrap(), from_other.unwrap()].into_iter().flatten() {
-            all.push(delivery.event().clone());
-            delivery.ack().await.unwrap();
+    let arrived = Mutex::new(Vec::new());
+    let is_complete = || ids(&arrived.lock().unwrap()).len() == events.len();
+    let share = async |name| {
+        let mut consumer = broker.consumer("group", name);
+        while !is_complete() {
+            if let Some(delivery) = consumer.next().await.unwrap() {
+                arrived.lock().unwrap().push(delivery.event().clone());
+                delivery.ack().await.unwrap();
+            }
         }
-    }
-    assert_eq!(ids(&all), ids(&events));
+    };
+    let publishing = async { publish_all(&mut broker.publisher(), &events[1..]).await };
+    tokio::join!(share("a"), share("b"), publishing);
+    assert_eq!(ids(&arrived.into_inner().unwrap()), ids(&events));
 }
 
 pub async fn a_message_that_is_no_event_is_told_and_can_be_acknowledged(broker: impl Broker) {
@@ -181,7 +184,10 @@ pub async fn a_broker_that_is_down_at_the_start_is_found_later(mut broker: impl 
     let mut publisher = broker.publisher();
     let mut consumer = broker.consumer("group", "a");
     let refused = publisher.publish(&events).await;
-    assert!(matches!(refused, Err(PublishError::Unavailable { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PublishError::Unavailable { .. })),
+        "{refused:?}"
+    );
     let nothing = consumer.next().await;
     assert!(
         matches!(nothing, Ok(None) | Err(ConsumeError::Unavailable { .. })),
@@ -205,7 +211,10 @@ pub async fn a_broker_that_hangs_is_waited_for_and_nothing_is_lost_or_doubled(
     publish_all(&mut publisher, &events[..100]).await;
     broker.pause();
     let refused = publisher.publish(&events[100..150]).await;
-    assert!(matches!(refused, Err(PublishError::Unavailable { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PublishError::Unavailable { .. })),
+        "{refused:?}"
+    );
     broker.go_on();
     publish_all(&mut publisher, &events[100..]).await;
 

@@ -15,7 +15,16 @@ use crate::log::{Account, Deposited, DepositedV2, append, log, published};
 fn text(max: usize) -> impl Strategy<Value = String> {
     let characters = prop_oneof![
         any::<char>(),
-        proptest::sample::select(vec!['%', '.', ' ', '\n', '\u{85}', '\u{fffe}', '"', '\u{1fffe}']),
+        proptest::sample::select(vec![
+            '%',
+            '.',
+            ' ',
+            '\n',
+            '\u{85}',
+            '\u{fffe}',
+            '"',
+            '\u{1fffe}'
+        ]),
     ];
     proptest::collection::vec(characters, 1..max)
         .prop_map(|text| text.into_iter().filter(|c| *c != '\0').collect::<String>())
@@ -118,7 +127,10 @@ async fn the_attributes_are_those_that_are_documented() {
     let mut event = NewEvent::of(&DepositedV2 { cents: 5 }).unwrap();
     event.id = EventId(Uuid::nil());
     event.recorded_at = DateTime::from_timestamp_micros(1).unwrap();
-    event.metadata = Metadata::new().actor("50%").correlation(Uuid::nil()).with("ip", [1, 2]);
+    event.metadata = Metadata::new()
+        .actor("50%")
+        .correlation(Uuid::nil())
+        .with("ip", [1, 2]);
     let event = stored(Some("acme"), &stream, event).await;
     let written: Value = serde_json::from_slice(&event.to_json().unwrap()).unwrap();
     assert_eq!(
@@ -143,7 +155,10 @@ async fn the_attributes_are_those_that_are_documented() {
             "metadata": r#"{"ip":[1,2]}"#,
         })
     );
-    assert_eq!(event.envelope().stream.tenant(), Some(&TenantId::new("acme").unwrap()));
+    assert_eq!(
+        event.envelope().stream.tenant(),
+        Some(&TenantId::new("acme").unwrap())
+    );
 }
 
 #[tokio::test]
@@ -158,7 +173,10 @@ async fn what_others_add_is_kept_and_what_they_leave_out_is_no_matter() {
     let event = read(&event).unwrap();
     assert_eq!(event.extensions["traceparent"], "00-abc");
     assert_eq!(event.extensions.len(), 2);
-    assert_eq!(CloudEvent::from_json(&event.to_json().unwrap()).unwrap(), event);
+    assert_eq!(
+        CloudEvent::from_json(&event.to_json().unwrap()).unwrap(),
+        event
+    );
 }
 
 #[tokio::test]
@@ -166,8 +184,17 @@ async fn what_an_event_of_a_log_needs_is_asked_for_by_name() {
     let whole = attributes().await;
     read(&whole).unwrap();
     for name in [
-        "specversion", "id", "source", "type", "time", "position", "streamversion", "schemaversion",
-        "category", "streamid", "data",
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "time",
+        "position",
+        "streamversion",
+        "schemaversion",
+        "category",
+        "streamid",
+        "data",
     ] {
         let mut event = whole.clone();
         event.as_object_mut().unwrap().remove(name);
@@ -211,7 +238,10 @@ async fn what_an_event_of_a_log_needs_is_asked_for_by_name() {
     }
     for text in ["", "[]", "1", "{", r#"{"id":1,"id":2}"#, "\u{0}"] {
         let error = CloudEvent::from_json(text.as_bytes()).unwrap_err();
-        assert!(matches!(error, CloudEventError::NotJson(_)), "{text}: {error:?}");
+        assert!(
+            matches!(error, CloudEventError::NotJson(_)),
+            "{text}: {error:?}"
+        );
     }
 }
 
@@ -223,7 +253,10 @@ async fn an_event_of_an_older_version_passes_through_its_upcasts() {
     let event = CloudEvent::from_json(&event.to_json().unwrap()).unwrap();
     assert_eq!(event.recorded.schema_version, 1);
     let newest = DepositedV2 { cents: 700 };
-    assert_eq!(event.decode::<DepositedV2>().unwrap(), Decoded::One(newest.clone()));
+    assert_eq!(
+        event.decode::<DepositedV2>().unwrap(),
+        Decoded::One(newest.clone())
+    );
     let of_account = event.decode_of::<Account>().unwrap();
     assert_eq!(of_account, Some(Decoded::One(newest.into())));
 }
@@ -235,9 +268,15 @@ async fn an_event_of_another_category_or_name_is_not_taken_for_ones_own() {
     let order = StreamId::new("order", "1").unwrap();
     let same_name = NewEvent::of(&DepositedV2 { cents: 1 }).unwrap();
     let unknown = NewEvent::json("Closed", 1, &1).unwrap();
-    store.append(&order, Expected::Any, [same_name]).await.unwrap();
+    store
+        .append(&order, Expected::Any, [same_name])
+        .await
+        .unwrap();
     let account = StreamId::new("account", "1").unwrap();
-    store.append(&account, Expected::Any, [unknown]).await.unwrap();
+    store
+        .append(&account, Expected::Any, [unknown])
+        .await
+        .unwrap();
     let events = published(&store).await;
     assert!(events[0].decode_of::<Account>().unwrap().is_some());
     assert!(events[1].decode_of::<Account>().unwrap().is_none());

@@ -35,7 +35,9 @@ impl Broker for Kafka {
 
     fn publisher(&self) -> KafkaPublisher {
         let publisher = KafkaPublisher::new(&self.cluster.bootstrap_servers(), "log");
-        publisher.timeout(Duration::from_secs(2)).set("reconnect.backoff.max.ms", "200")
+        publisher
+            .timeout(Duration::from_secs(2))
+            .set("reconnect.backoff.max.ms", "200")
     }
 
     fn consumer(&self, group: &str, _: &str) -> KafkaConsumer {
@@ -54,7 +56,10 @@ impl Broker for Kafka {
         let producer: FutureProducer = config.create().unwrap();
         let key = last.recorded.stream.to_string();
         let record = FutureRecord::to("log").key(&key).payload("poison");
-        producer.send(record, Duration::from_secs(10)).await.unwrap();
+        producer
+            .send(record, Duration::from_secs(10))
+            .await
+            .unwrap();
     }
 }
 

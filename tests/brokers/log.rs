@@ -62,7 +62,9 @@ pub async fn published(store: &Store) -> Vec<CloudEvent> {
     let events = store.read(Query::all()).collect().await.unwrap();
     let source = Source::default();
     let events = events.into_iter();
-    events.map(|event| CloudEvent::new(event, source.clone())).collect()
+    events
+        .map(|event| CloudEvent::new(event, source.clone()))
+        .collect()
 }
 
 /// Consumes and acknowledges until so many events came, whatever the broker does meanwhile.
@@ -97,7 +99,9 @@ pub async fn is_over(consumer: &mut impl Consumer) {
 pub fn all_of(sent: &[CloudEvent], arrived: &[CloudEvent]) {
     let by_position = |events: &[CloudEvent]| -> BTreeMap<_, _> {
         let events = events.iter().cloned();
-        events.map(|event| (event.recorded.position, event)).collect()
+        events
+            .map(|event| (event.recorded.position, event))
+            .collect()
     };
     assert_eq!(arrived.len(), by_position(arrived).len(), "some came twice");
     assert_eq!(by_position(sent), by_position(arrived));

@@ -53,17 +53,22 @@ impl Broker for Nats {
 
     fn publisher(&self) -> NatsPublisher {
         let publisher = NatsPublisher::new(&self.url, &self.name).unwrap();
-        publisher.create_stream(&self.name).timeout(Duration::from_secs(2))
+        publisher
+            .create_stream(&self.name)
+            .timeout(Duration::from_secs(2))
     }
 
     fn consumer(&self, group: &str, _: &str) -> NatsConsumer {
         let consumer = NatsConsumer::new(&self.url, &self.name, group).unwrap();
-        consumer.wait(Duration::from_millis(300)).ack_within(Duration::from_secs(1))
+        consumer
+            .wait(Duration::from_millis(300))
+            .ack_within(Duration::from_secs(1))
     }
 
     async fn poison(&self, _: &CloudEvent) {
         let subject = format!("{}.poison", self.name);
-        let sent = self.context().await.publish(subject, "poison".into()).await;
+        let context = self.context().await;
+        let sent = context.publish(subject, "poison".into()).await;
         sent.unwrap().await.unwrap();
     }
 }
@@ -104,7 +109,11 @@ async fn a_filter_takes_one_stream_of_the_log() {
     let consumer = nats.consumer("group", "a");
     let mut consumer = consumer.filter(format!("{}._.account.a%2E1", nats.name));
     let arrived = consume(&mut consumer, 10).await;
-    assert!(arrived.iter().all(|event| event.recorded.stream.id() == "a.1"));
+    assert!(
+        arrived
+            .iter()
+            .all(|event| event.recorded.stream.id() == "a.1")
+    );
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ impl Redis {
 
     fn run<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> T {
         let client = redis::Client::open(&*self.url).unwrap();
-        command.query(&mut client.get_connection().unwrap()).unwrap()
+        command
+            .query(&mut client.get_connection().unwrap())
+            .unwrap()
     }
 
     fn length(&self) -> usize {
@@ -65,12 +67,20 @@ impl Broker for Redis {
 
     fn consumer(&self, group: &str, name: &str) -> RedisConsumer {
         let consumer = RedisConsumer::new(&self.url, &self.key, group, name).unwrap();
-        consumer.wait(Duration::from_millis(300)).claim_after(Duration::from_secs(1))
+        consumer
+            .wait(Duration::from_millis(300))
+            .claim_after(Duration::from_secs(1))
     }
 
     async fn poison(&self, last: &CloudEvent) {
         let id = format!("{}-1", last.recorded.position);
-        self.run::<()>(redis::cmd("XADD").arg(&self.key).arg(id).arg("event").arg("poison"));
+        self.run::<()>(
+            redis::cmd("XADD")
+                .arg(&self.key)
+                .arg(id)
+                .arg("event")
+                .arg("poison"),
+        );
     }
 }
 
@@ -112,7 +122,10 @@ async fn a_log_that_was_replaced_is_refused() {
     redis.publisher().publish(&events).await.unwrap();
     let other = log(120, 3).await;
     let refused = redis.publisher().publish(&other).await.unwrap_err();
-    assert!(matches!(refused, PublishError::Refused { .. }), "{refused:?}");
+    assert!(
+        matches!(refused, PublishError::Refused { .. }),
+        "{refused:?}"
+    );
     assert_eq!(redis.length(), 100);
 }
 
@@ -122,7 +135,10 @@ async fn a_second_publisher_that_leaves_events_out_makes_none_be_lost() {
     let others: Vec<_> = events[50..].to_vec();
     redis.publisher().publish(&others).await.unwrap();
     let refused = redis.publisher().publish(&events).await.unwrap_err();
-    assert!(matches!(refused, PublishError::Refused { .. }), "{refused:?}");
+    assert!(
+        matches!(refused, PublishError::Refused { .. }),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -140,7 +156,10 @@ async fn racing_publishers_of_one_log_store_each_event_once_and_in_order() {
         published.await.unwrap();
     }
     assert_eq!(redis.length(), 500);
-    all_of(&events, &consume(&mut redis.consumer("group", "a"), 500).await);
+    all_of(
+        &events,
+        &consume(&mut redis.consumer("group", "a"), 500).await,
+    );
 }
 
 #[tokio::test]
@@ -148,5 +167,8 @@ async fn a_key_that_holds_something_else_is_refused_with_what_to_do() {
     let (redis, events) = (Redis::key(), log(1, 1).await);
     redis.run::<()>(redis::cmd("SET").arg(&redis.key).arg("text"));
     let refused = redis.publisher().publish(&events).await.unwrap_err();
-    assert!(refused.to_string().contains("name another key"), "{refused}");
+    assert!(
+        refused.to_string().contains("name another key"),
+        "{refused}"
+    );
 }

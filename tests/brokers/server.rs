@@ -65,7 +65,11 @@ impl Server {
         let folder = self.folder.path().to_str().unwrap();
         let command = self.kind.command(self.port, folder);
         let mut guard = Command::new("sh")
-            .args(["-c", r#""$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait"#, "sh"])
+            .args([
+                "-c",
+                r#""$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait"#,
+                "sh",
+            ])
             .args(&command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -159,10 +159,7 @@ impl Delivery {
     }
 
     /// The same delivery with another receipt, made of the one that it has.
-    pub(super) fn with_receipt<R: Receipt>(
-        self,
-        make: impl FnOnce(Box<dyn Receipt>) -> R,
-    ) -> Self {
+    pub(super) fn with_receipt<R: Receipt>(self, make: impl FnOnce(Box<dyn Receipt>) -> R) -> Self {
         let Self { event, message } = self;
         let receipt = Box::new(make(message.receipt));
         Self {

@@ -83,7 +83,11 @@ pub enum PublishError {
 
 impl PublishError {
     /// An event that has no form as a CloudEvent.
-    pub fn unwritable(broker: impl Into<String>, event: &CloudEvent, error: CloudEventError) -> Self {
+    pub fn unwritable(
+        broker: impl Into<String>,
+        event: &CloudEvent,
+        error: CloudEventError,
+    ) -> Self {
         Self::EventRefused {
             broker: broker.into(),
             event: event.recorded.id,

@@ -51,7 +51,10 @@ pub(super) fn from_json(json: &[u8]) -> Result<CloudEvent, CloudEventError> {
         return Err(invalid("specversion", "only 1.0 is read"));
     }
     if members.0.contains_key("data_base64") {
-        return Err(invalid("data_base64", "the payload of a log's event is JSON"));
+        return Err(invalid(
+            "data_base64",
+            "the payload of a log's event is JSON",
+        ));
     }
     if let Some(kind) = members.text("datacontenttype")? {
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -171,8 +174,7 @@ impl Members<'_> {
 
     fn time(&mut self) -> Result<DateTime<Utc>, CloudEventError> {
         let text = self.required("time")?;
-        let time =
-            DateTime::parse_from_rfc3339(&text).map_err(|error| invalid("time", error))?;
+        let time = DateTime::parse_from_rfc3339(&text).map_err(|error| invalid("time", error))?;
         Ok(as_kept(time.with_timezone(&Utc)))
     }
 

@@ -172,7 +172,10 @@ impl Handled {
     }
 
     fn handled(&self) -> std::sync::MutexGuard<'_, HashMap<i32, i64>> {
-        self.group.handled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.group
+            .handled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +183,11 @@ impl Receipt for Arc<Handled> {
     fn ack(&self) -> BoxFuture<'_, Result<(), BackendError>> {
         Box::pin(async {
             // One that comes late would take a later one back.
-            if self.handled().get(&self.partition).is_some_and(|last| *last > self.offset) {
+            if self
+                .handled()
+                .get(&self.partition)
+                .is_some_and(|last| *last > self.offset)
+            {
                 return Ok(());
             }
             let this = Arc::clone(self);

@@ -68,15 +68,21 @@ impl KafkaPublisher {
         // No record may be given up while a later one is sent: neither by a refusal nor, below, by time.
         config.set("enable.gapless.guarantee", "true");
         config.set("message.timeout.ms", "0");
-        let started = config.create().map_err(|source: KafkaError| PublishError::Refused {
-            broker: self.shown.clone(),
-            advice: "look at the options of the producer".to_owned(),
-            source: BackendError::new(source),
-        });
+        let started = config
+            .create()
+            .map_err(|source: KafkaError| PublishError::Refused {
+                broker: self.shown.clone(),
+                advice: "look at the options of the producer".to_owned(),
+                source: BackendError::new(source),
+            });
         Ok(Producer(Some(started?)))
     }
 
-    async fn send_all(&self, producer: &Producer, events: &[CloudEvent]) -> Result<(), PublishError> {
+    async fn send_all(
+        &self,
+        producer: &Producer,
+        events: &[CloudEvent],
+    ) -> Result<(), PublishError> {
         let mut under_way = VecDeque::new();
         for event in events {
             let json = event
@@ -107,7 +113,12 @@ impl KafkaPublisher {
         self.all_delivered(under_way).await
     }
 
-    fn send(&self, producer: &Producer, key: &str, json: &[u8]) -> Result<DeliveryFuture, KafkaError> {
+    fn send(
+        &self,
+        producer: &Producer,
+        key: &str,
+        json: &[u8],
+    ) -> Result<DeliveryFuture, KafkaError> {
         let headers = OwnedHeaders::new().insert(Header {
             key: "content-type",
             value: Some(CloudEvent::CONTENT_TYPE),
@@ -132,7 +143,11 @@ impl KafkaPublisher {
         Ok(())
     }
 
-    async fn delivered(&self, event: &CloudEvent, delivery: DeliveryFuture) -> Result<(), PublishError> {
+    async fn delivered(
+        &self,
+        event: &CloudEvent,
+        delivery: DeliveryFuture,
+    ) -> Result<(), PublishError> {
         match delivery.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err((error, _))) => Err(self.failed(event, error)),

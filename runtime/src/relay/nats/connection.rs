@@ -40,10 +40,17 @@ impl Connection {
 
     /// The address for messages, without the password.
     pub(super) fn shown(&self, what: &str) -> String {
-        format!("nats://{}:{}/{what}", self.address.host(), self.address.port())
+        format!(
+            "nats://{}:{}/{what}",
+            self.address.host(),
+            self.address.port()
+        )
     }
 
-    pub(super) async fn context(&mut self, answer_within: Duration) -> Result<Context, NotConnected> {
+    pub(super) async fn context(
+        &mut self,
+        answer_within: Duration,
+    ) -> Result<Context, NotConnected> {
         if let Some(context) = &self.context {
             return Ok(context.clone());
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::stream::ConsumerErrorKind;
-use async_nats::jetstream::context::GetStreamErrorKind;
 use futures_util::StreamExt;
 
 use super::super::{ConsumeError, Consumer, Delivery, Receipt};
@@ -130,11 +130,15 @@ impl NatsConsumer {
             _ => self.unavailable(source),
         })?;
         let name = self.config.durable_name.as_deref().unwrap_or_default();
-        let consumer = stream.get_or_create_consumer(name, self.config.clone()).await;
+        let consumer = stream
+            .get_or_create_consumer(name, self.config.clone())
+            .await;
         let consumer = consumer.map_err(|source| match source.kind() {
-            ConsumerErrorKind::InvalidConsumerType | ConsumerErrorKind::InvalidName => {
-                self.refused("the name is no name, or that of a push consumer; choose another one", source)
-            }
+            ConsumerErrorKind::InvalidConsumerType | ConsumerErrorKind::InvalidName => self
+                .refused(
+                    "the name is no name, or that of a push consumer; choose another one",
+                    source,
+                ),
             _ => self.unavailable(source),
         })?;
         let messages = consumer

@@ -62,7 +62,10 @@ impl NatsPublisher {
             let advice = "write a URL like `nats://127.0.0.1:4222`";
             refused(advice, BackendError::new(error))
         })?;
-        if !prefix.split('.').all(|token| !token.is_empty() && token.chars().all(is_plain)) {
+        if !prefix
+            .split('.')
+            .all(|token| !token.is_empty() && token.chars().all(is_plain))
+        {
             let found = BackendError::new(format!("{prefix:?} is not a subject"));
             return Err(refused("name tokens with dots between them", found));
         }
@@ -197,12 +200,16 @@ impl Publisher for NatsPublisher {
             while waits(&under_way)
                 && let Some((event, ack)) = under_way.pop_front()
             {
-                ack.into_future().await.map_err(|error| self.failed(event, error))?;
+                ack.into_future()
+                    .await
+                    .map_err(|error| self.failed(event, error))?;
             }
             under_way.push_back((event, self.send(&context, event).await?));
         }
         for (event, ack) in under_way {
-            ack.into_future().await.map_err(|error| self.failed(event, error))?;
+            ack.into_future()
+                .await
+                .map_err(|error| self.failed(event, error))?;
         }
         Ok(())
     }

@@ -83,15 +83,17 @@ impl RedisPublisher {
             call.arg(format!("{}-0", recorded.position));
             call.arg(recorded.id.to_string()).arg(json);
         }
-        let answer = self.link.ask(&call).await.map_err(|source| {
-            match advice(&source, &self.key) {
-                Some(_) => refused(&self.shown, &self.key, source),
-                None => PublishError::Unavailable {
-                    broker: self.shown.clone(),
-                    source: BackendError::new(source),
-                },
-            }
-        })?;
+        let answer =
+            self.link
+                .ask(&call)
+                .await
+                .map_err(|source| match advice(&source, &self.key) {
+                    Some(_) => refused(&self.shown, &self.key, source),
+                    None => PublishError::Unavailable {
+                        broker: self.shown.clone(),
+                        source: BackendError::new(source),
+                    },
+                })?;
         match obstacle(&answer) {
             Some(found) => Err(PublishError::Refused {
                 broker: self.shown.clone(),
