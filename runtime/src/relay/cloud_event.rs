@@ -227,6 +227,10 @@ impl CloudEvent {
     }
 
     #[cold]
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "every result that carries it carries it boxed, to stay small"
+    )]
     fn unread(&self, reason: PayloadError) -> Box<DecodeError> {
         let recorded = &self.recorded;
         Box::new(DecodeError {

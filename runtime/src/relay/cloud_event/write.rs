@@ -1,6 +1,7 @@
 //! From the event to its JSON.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::Serialize;
@@ -102,7 +103,8 @@ fn json_text(json: &str) -> Cow<'_, str> {
             out.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // Writing into a `String` does not fail.
+                let _ = write!(out, "\\u{unit:04x}");
             }
         }
     }

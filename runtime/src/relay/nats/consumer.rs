@@ -69,7 +69,7 @@ impl NatsConsumer {
                 durable_name: Some(name),
                 ack_policy: AckPolicy::Explicit,
                 deliver_policy: DeliverPolicy::All,
-                ack_wait: Duration::from_secs(60),
+                ack_wait: Duration::from_mins(1),
                 ..pull::Config::default()
             },
             wait: Duration::from_secs(1),

@@ -79,7 +79,7 @@ impl RedisConsumer {
                 held: Mutex::default(),
             }),
             wait,
-            claim_after: Duration::from_secs(60),
+            claim_after: Duration::from_mins(1),
             ask: Ask::Group,
             claimed_at: None,
             under_way: None,
