@@ -138,3 +138,23 @@ async fn an_event_that_is_too_large_is_named() {
     assert_eq!(event, events[1].recorded.id);
     assert_eq!(nats.length().await, 1);
 }
+
+#[tokio::test]
+async fn an_event_that_the_stream_refuses_lets_no_later_one_of_its_stream_pass() {
+    let nats = Nats::stream();
+    let small = async_nats::jetstream::stream::Config {
+        name: nats.name.clone(),
+        subjects: vec![format!("{}.>", nats.name)],
+        max_message_size: 2000,
+        ..Default::default()
+    };
+    nats.context().await.create_stream(small).await.unwrap();
+    let mut events = log(5, 1).await;
+    events[1].recorded.payload = format!("\"{}\"", "x".repeat(3000)).into_bytes();
+    let refused = nats.publisher().publish(&events).await.unwrap_err();
+    let PublishError::EventRefused { event, .. } = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(event, events[1].recorded.id);
+    assert_eq!(nats.length().await, 1);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use recount::relay::redis::{RedisConsumer, RedisPublisher};
-use recount::relay::{CloudEvent, PublishError, Publisher};
+use recount::relay::{CloudEvent, Consumer, PublishError, Publisher};
 use uuid::Uuid;
 
 use crate::cases::{Broker, Stoppable, broker_cases};
@@ -171,4 +171,13 @@ async fn a_key_that_holds_something_else_is_refused_with_what_to_do() {
         refused.to_string().contains("name another key"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn an_event_that_was_dropped_unhandled_comes_again_and_is_not_passed_over() {
+    let (redis, events) = (Redis::key(), log(3, 1).await);
+    redis.publisher().publish(&events).await.unwrap();
+    let mut consumer = redis.consumer("group", "a").deduplicated(100);
+    drop(consumer.next().await.unwrap().unwrap());
+    all_of(&events, &consume(&mut consumer, 3).await);
 }

@@ -10,7 +10,7 @@ use async_nats::jetstream::context::{
     CreateStreamErrorKind, PublishAckFuture, PublishError as Failure, PublishErrorKind,
 };
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::{Context, stream};
+use async_nats::jetstream::{Context, ErrorCode, stream};
 
 use super::super::text::escaped;
 use super::super::{CloudEvent, PublishError, Publisher};
@@ -152,6 +152,12 @@ impl NatsPublisher {
                 advice: "raise the server's `max_payload`".to_owned(),
                 source: BackendError::new(source),
             },
+            PublishErrorKind::Other if is_too_large(&source) => PublishError::EventRefused {
+                broker: self.shown.clone(),
+                event: event.recorded.id,
+                advice: "raise the stream's `max_msg_size`".to_owned(),
+                source: BackendError::new(source),
+            },
             PublishErrorKind::StreamNotFound => self.unavailable(format!(
                 "no stream of JetStream takes the subjects {}.>: it is missing, or the server is starting",
                 self.prefix
@@ -213,6 +219,13 @@ impl Publisher for NatsPublisher {
         }
         Ok(())
     }
+}
+
+/// Whether the stream takes no message of this size.
+fn is_too_large(failure: &Failure) -> bool {
+    std::error::Error::source(failure)
+        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>())
+        .is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 /// Whether a token of a subject may hold a character.
