@@ -47,6 +47,26 @@ impl Nats {
     }
 }
 
+impl Drop for Nats {
+    /// Leaves no stream behind on a server that was there.
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let (url, name) = (self.url.clone(), self.name.clone());
+        let deleting = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let client = async_nats::connect(url).await.unwrap();
+                let context = async_nats::jetstream::new(client);
+                // A test that failed may not have made it.
+                let _ = context.delete_stream(name).await;
+            });
+        });
+        deleting.join().unwrap();
+    }
+}
+
 impl Broker for Nats {
     type Publisher = NatsPublisher;
     type Consumer = NatsConsumer;
