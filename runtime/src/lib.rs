@@ -47,6 +47,7 @@
 //! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
 //! | following the log | [`Store::subscribe`]; typed, for many listeners in the process, [`Bus`](bus::Bus) |
 //! | reacting to events, without doing anything twice | [`Act`](reaction::Act) |
+//! | the log on a message broker: Redis, NATS, Kafka | [`relay`] |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |
 //! | what is promised, up to where, and which test holds it | [`guide::guarantees`] |
@@ -71,6 +72,7 @@ pub mod log;
 pub mod prelude;
 pub mod projection;
 pub mod reaction;
+pub mod relay;
 pub mod repository;
 pub mod runner;
 pub mod sql;

@@ -1,6 +1,8 @@
 //! Tables of a projection are what a fold from zero is, and each event counts once in them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use recount::log::{Expected, NewEvent, StreamId};
@@ -188,16 +190,21 @@ every_database! {
 
     async fn two_who_write_the_same_tables_count_each_event_once(store: Store) {
         let mut tasks = Vec::new();
+        let end = Arc::new(AtomicU64::new(u64::MAX));
         for _ in 0..3 {
-            let store = store.clone();
+            let (store, end) = (store.clone(), Arc::clone(&end));
             tasks.push(tokio::spawn(async move {
                 let mut ledger = TableProjector::new(Ledger, &store).await.unwrap();
-                while ledger.catch_up().await.unwrap().position < Position(60) || ledger.lag().await.unwrap() > 0 {
-                    tokio::task::yield_now().await;
+                let mut watch = store.watch();
+                while ledger.position() < Position(end.load(Ordering::Relaxed)) {
+                    ledger.catch_up().await.unwrap();
+                    let pause = Duration::from_millis(5);
+                    let _ = tokio::time::timeout(pause, watch.changed()).await;
                 }
             }));
         }
         some(&store, 6, 10).await;
+        end.store(store.head().await.unwrap().0, Ordering::Relaxed);
         for task in tasks {
             soon(task).await.unwrap();
         }

@@ -17,4 +17,5 @@ pub use number::{EventId, Position, Version};
 pub use page::{Kind, Page, Record, RecordedEvent, Row};
 pub use query::{Direction, Query, ReadError, Selector};
 pub use stats::Stats;
+pub(crate) use stream::check_name;
 pub use stream::{Category, NameError, StreamId, TenantId};
