@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use recount::Store;
 use recount::event::Decoded;
-use recount::relay::{CloudEvent, ConsumeError, Consumer, PublishError, Publisher};
+use recount::relay::{CloudEvent, ConsumeError, Consumer, PublishError, Publisher, Relay};
+use recount::runner::{Runner, State};
 
 use crate::log::{DepositedV2, all_of, append, consume, ids, in_order, is_over, log, published};
+
+/// How soon another relay takes over from one that died.
+const LEASE: Duration = Duration::from_millis(500);
 
 /// A broker that a test has for itself, or a place on a shared one.
 pub trait Broker {
@@ -247,6 +251,72 @@ pub async fn a_broker_that_dies_again_and_again_loses_and_doubles_nothing(
     in_order(&arrived);
 }
 
+pub async fn a_relay_publishes_all_that_is_appended_while_its_broker_comes_and_goes(
+    mut broker: impl Stoppable<Publisher: Sync>,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("log.db").display());
+    let store = Store::connect(&url).await.unwrap();
+    append(&store, 100, 5).await;
+
+    // Two processes would have two runners: one relay publishes, the other one stands by.
+    let runners = [Runner::new(), Runner::new()].map(|runner| runner.with_lease(LEASE));
+    let mut relays = Vec::new();
+    for runner in &runners {
+        let relay = Relay::new("to the broker", broker.publisher(), &store).await;
+        relays.push(runner.add(relay.unwrap()));
+    }
+    // While the broker is down the lag is seen.
+    let holder = async {
+        loop {
+            for relay in &relays {
+                if relay.status().await.state == State::Retrying {
+                    return relay.status().await;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let status = tokio::time::timeout(Duration::from_secs(30), holder).await;
+    let status = status.unwrap();
+    assert_eq!((status.position.0, status.lag), (0, 100), "{status}");
+    assert!(status.last_error.is_some(), "{status}");
+
+    broker.start();
+    let appending = async {
+        for _ in 0..10 {
+            append(&store, 100, 5).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let dying = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            broker.kill();
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            broker.start();
+        }
+    };
+    tokio::join!(appending, dying);
+    let [first, second] = runners;
+    // Whoever is left takes over.
+    first.shutdown().await;
+    append(&store, 50, 5).await;
+    let caught_up = tokio::time::timeout(Duration::from_secs(60), relays[1].caught_up());
+    caught_up.await.unwrap().unwrap();
+    let status = relays[1].status().await;
+    assert_eq!(status.lag, 0, "{status}");
+
+    let events = published(&store).await;
+    assert_eq!(events.len(), 1150);
+    let mut consumer = broker.consumer("group", "a").deduplicated(10_000);
+    let arrived = consume(&mut consumer, events.len()).await;
+    all_of(&events, &arrived);
+    in_order(&arrived);
+    is_over(&mut consumer).await;
+    second.shutdown().await;
+}
+
 /// Writes a test for each case: `on` is a place on a broker that is up, `own` one that can be taken away, and is down.
 macro_rules! broker_cases {
     (on $on:expr, own $own:expr $(,)?) => {
@@ -263,6 +333,7 @@ macro_rules! broker_cases {
             a_broker_that_is_down_at_the_start_is_found_later,
             a_broker_that_hangs_is_waited_for_and_nothing_is_lost_or_doubled,
             a_broker_that_dies_again_and_again_loses_and_doubles_nothing,
+            a_relay_publishes_all_that_is_appended_while_its_broker_comes_and_goes,
         }
     };
     (@each $broker:expr; $($case:ident,)*) => {$(

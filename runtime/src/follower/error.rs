@@ -69,6 +69,14 @@ pub enum FollowError {
         /// What was returned.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A broker could not be reached, or takes nothing as things stand.
+    #[error("relay {projection} could not publish: {source}")]
+    Unpublished {
+        /// The name of the relay.
+        projection: &'static str,
+        /// What its publisher said.
+        source: Box<crate::relay::PublishError>,
+    },
     /// The database refused a statement.
     #[error(
         "projection {projection} stopped before the event at position {position}, since the store refused what it asked for: {text}"

@@ -1,7 +1,7 @@
 //! The log on a message broker: published as CloudEvents to Redis Streams, NATS JetStream or Kafka, and consumed from there.
 //!
 //! ```text
-//! log ── CloudEvent::of ──▶ Publisher ──▶ Redis │ NATS │ Kafka ──▶ Consumer ──▶ Delivery ── decode, handle, ack
+//! log ── Relay, CloudEvent ──▶ Publisher ──▶ Redis │ NATS │ Kafka ──▶ Consumer ──▶ Delivery ── decode, handle, ack
 //! ```
 //!
 //! | broker | feature | publishes | consumes |
@@ -11,7 +11,7 @@
 //! | Kafka 2.5 | `kafka` | `kafka::KafkaPublisher` | `kafka::KafkaConsumer` |
 //!
 //! The log stays the truth: a broker gets a copy of what was committed, at least once and in the order of each stream.
-//! Who publishes keeps a checkpoint, and after any failure publishes again from there. So an event may arrive twice, always with
+//! A [`Relay`] keeps a checkpoint, and after any failure publishes again from there. So an event may arrive twice, always with
 //! the same id. What is done about that:
 //!
 //! * The broker drops most repetitions when they are published: Redis all of them, JetStream those within its window
@@ -61,9 +61,11 @@ pub mod nats;
 mod publisher;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod relaying;
 mod text;
 
 pub use cloud_event::{CloudEvent, CloudEventError, Source};
 pub use consumer::{ConsumeError, Consumer, Delivery, Malformed, Receipt};
 pub use deduplicated::Deduplicated;
 pub use publisher::{PublishError, Publisher};
+pub use relaying::{Relay, Relaying};

@@ -205,6 +205,7 @@ fn is_transient(error: &FollowError) -> bool {
     match error {
         FollowError::Read(error) => matches!(error, ReadError::Unavailable { .. }),
         FollowError::Store(_) => true,
+        FollowError::Unpublished { source, .. } => source.is_transient(),
         _ => false,
     }
 }
