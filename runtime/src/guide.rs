@@ -3,5 +3,8 @@
 #[doc = include_str!("../docs/evolving-events.md")]
 pub mod evolving_events {}
 
+#[doc = include_str!("../docs/following-the-log.md")]
+pub mod following_the_log {}
+
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}

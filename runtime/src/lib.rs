@@ -44,9 +44,10 @@
 //! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`reaction`](macro@reaction), [`Id`](macro@Id) |
 //! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
 //! | changing the shape of stored events | [`guide::evolving_events`] |
-//! | read models | [`Projector`](projection::Projector); kept up to date in the background, [`Runner`](runner::Runner) |
+//! | read models | [`Projector`](projection::Projector), in tables [`TableProjector`](projection::TableProjector); kept up to date in the background, [`Runner`](runner::Runner) |
+//! | all that follows the log, in one place | [`guide::following_the_log`] |
 //! | following the log | [`Store::subscribe`]; typed, for many listeners in the process, [`Bus`](bus::Bus) |
-//! | reacting to events, without doing anything twice | [`Act`](reaction::Act) |
+//! | reacting to events, without doing anything twice | [`Reactor`](reaction::Reactor), [`Act`](reaction::Act) |
 //! | the log on a message broker: Redis, NATS, Kafka | [`relay`] |
 //! | the log itself, without aggregates | [`Store`], [`log`] |
 //! | tests of a domain, of its projections, of a store | `testing`, with the feature of that name |

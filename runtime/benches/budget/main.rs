@@ -24,6 +24,7 @@ mod postgres;
 mod read;
 mod replay;
 mod scale;
+mod tables;
 
 fn main() {
     // `cargo test --benches` and `cargo bench` pass flags of their own; anything else selects by name.
@@ -46,6 +47,7 @@ fn main() {
         ("replay", replay::run as fn()),
         ("append", append::run),
         ("read", read::run),
+        ("tables", tables::run),
         ("compile-time", compile_time::run),
         #[cfg(feature = "postgres")]
         ("postgres", postgres::run),

@@ -21,6 +21,7 @@ use crate::append::append_one;
 use crate::bank::{Account, AccountId, Total, event, fold_by_hand};
 use crate::paired::{compare, rate};
 use crate::read::new_event;
+use crate::tables;
 
 const WRITERS: u64 = 64;
 const EACH: u64 = 100;
@@ -43,6 +44,7 @@ pub fn run() {
     });
     appends(&runtime, &floor, &store);
     reads(&runtime, &floor, &store);
+    into_tables(&runtime);
     runtime
         .block_on(store.close())
         .expect("a store that is open");
@@ -252,6 +254,24 @@ fn reads(runtime: &Runtime, floor: &Floor, store: &Store) {
     );
 }
 
+/// In a database of its own, all of whose events are handled.
+fn into_tables(runtime: &Runtime) {
+    let database = Database::make(runtime);
+    let store = runtime.block_on(tables::fill(&database.url));
+    let floor = runtime.block_on(Floor::open(&database.url));
+    runtime.block_on(floor.fill_for_tables());
+    compare(
+        "PostgreSQL: 100,000 events into a table",
+        0.7,
+        5,
+        || rate(tables::EVENTS, || runtime.block_on(floor.rebuild_table())),
+        || rate(tables::EVENTS, || tables::rebuild(runtime, &store)),
+    );
+    runtime
+        .block_on(store.close())
+        .expect("a store that is open");
+}
+
 async fn append_all(store: &Store, round: u64) {
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
@@ -395,6 +415,66 @@ impl Floor {
             .query_one(&self.one, &values)
             .await
             .expect("a version that is not there");
+    }
+
+    async fn fill_for_tables(&self) {
+        let rows = |(stream, version): (u64, u64)| Row::of(stream.to_string(), version + 1);
+        let rows: Vec<Row> = tables::events().map(rows).collect();
+        for page in rows.chunks(tables::PAGE) {
+            self.insert(page).await;
+        }
+        let table = "CREATE TABLE checkpoint (position bigint NOT NULL)";
+        self.client.batch_execute(table).await.expect("a database");
+    }
+
+    /// The statements of a page go out one after another before the first is answered.
+    async fn rebuild_table(&self) {
+        let client = &self.client;
+        client
+            .batch_execute(
+                "BEGIN; DROP TABLE IF EXISTS balances; DELETE FROM checkpoint; INSERT INTO checkpoint VALUES (0);
+                 CREATE TABLE balances (account text PRIMARY KEY, balance bigint NOT NULL, changes bigint NOT NULL); COMMIT",
+            )
+            .await
+            .expect("a database");
+        let page = format!(
+            "SELECT position, stream, name, payload FROM events WHERE position > $1 ORDER BY position LIMIT {}",
+            tables::PAGE
+        );
+        let page = client.prepare(&page).await.expect("the table");
+        let change = "INSERT INTO balances AS b VALUES ($1, $2, 1)
+             ON CONFLICT (account) DO UPDATE SET balance = b.balance + $2, changes = b.changes + 1";
+        let change = client.prepare(change).await.expect("the table");
+        let save = client.prepare("UPDATE checkpoint SET position = $1").await;
+        let save = save.expect("the table");
+        let mut position = 0_i64;
+        loop {
+            let rows = client.query(&page, &[&position]).await.expect("the table");
+            let mut changes = Vec::with_capacity(rows.len());
+            for row in &rows {
+                position = row.get(0);
+                let payload: Raw<&[u8]> = row.get(3);
+                if let Some(amount) = tables::change_by_hand(row.get(2), payload.0) {
+                    changes.push((row.get::<_, &str>(1), amount));
+                }
+            }
+            client.batch_execute("BEGIN").await.expect("a server");
+            let statements = changes.iter().map(async |(account, amount)| {
+                client
+                    .execute(&change, &[account, amount])
+                    .await
+                    .expect("the table");
+            });
+            futures_util::future::join_all(statements).await;
+            client
+                .execute(&save, &[&position])
+                .await
+                .expect("the table");
+            client.batch_execute("COMMIT").await.expect("a server");
+            if rows.len() < tables::PAGE {
+                return;
+            }
+        }
     }
 
     async fn insert(&self, rows: &[Row]) {
