@@ -1,7 +1,7 @@
 //! Reads keep to their indexes, whatever the planner knows of the table.
 
-use recount::Store;
-use recount::log::{Batch, Expected, Query};
+use recount::{Position, Store};
+use recount::log::{Batch, Expected, NewEvent, Query};
 use tokio_postgres::Client;
 
 use crate::server::Schema;
@@ -68,5 +68,69 @@ async fn a_rare_kind_and_a_stream_are_read_without_the_rest_of_the_log_analysed_
         assert_eq!(after.0, before.0, "the table was read through");
         // Those that were asked for, and a few to look where the log ends.
         assert!(after.1 - before.1 < 150, "{} rows", after.1 - before.1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kinds_that_are_most_of_the_log_for_a_while_are_read_whole_before_and_after_that() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = schema.open().await;
+    // Of ten events so many are asked for, a thousand at a time.
+    let mut wanted = Vec::new();
+    let mut position = 0;
+    for share in [10, 1, 9, 0, 0, 5, 10, 0, 1, 10] {
+        let events = (0..1000).map(|number| match number % 10 < share {
+            true if number % 2 == 0 => event("Even"),
+            true => event("Odd"),
+            false => event("Other"),
+        });
+        let events: Vec<NewEvent> = events.collect();
+        for event in &events {
+            position += 1;
+            if event.name != "Other" {
+                wanted.push(position);
+            }
+        }
+        let appended = store.append(&stream("a"), Expected::Any, events).await;
+        assert_eq!(appended.unwrap().position.0, position);
+    }
+    let query = || Query::all().category("account").names(["Even", "Odd"]);
+    // What was read before is remembered, whatever it was.
+    for (page, limit) in [
+        (4096, None),
+        (7, None),
+        (300, Some(2500)),
+        (1000, None),
+        (50, Some(1)),
+    ] {
+        for after in [0, 999, 1500, 3000, 5999, 9_990] {
+            let mut query = query().after(Position(after)).page_size(page);
+            query.limit = limit;
+            let read = store.read(query).collect().await.unwrap();
+            let read: Vec<u64> = read.iter().map(|event| event.position.0).collect();
+            let left = wanted.iter().copied().filter(|position| *position > after);
+            let expected: Vec<u64> = left
+                .take(limit.map_or(usize::MAX, |limit| limit as usize))
+                .collect();
+            assert!(
+                read == expected,
+                "pages of {page}, at most {limit:?}, after {after}: {} of {}",
+                read.len(),
+                expected.len()
+            );
+        }
+        let backwards = store
+            .read(query().backwards().page_size(page))
+            .collect()
+            .await
+            .unwrap();
+        assert!(
+            backwards
+                .iter()
+                .map(|event| event.position.0)
+                .eq(wanted.iter().rev().copied())
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Pages of the log, and the frontier that they stay below.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +15,7 @@ use super::connection::Connection;
 use super::error::{Cause, unreadable};
 use super::names::NO_TENANT;
 use super::seen::Source;
-use super::select::{Rest, Select, select};
+use super::select::{Rest, Select, Way, select};
 use super::server::Server;
 use crate::log::{
     Category, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId, Version,
@@ -29,7 +30,18 @@ pub(super) struct Readers {
     kinds: RwLock<(Source, Arc<Kinds>)>,
     /// About how many bytes an event takes, by what was read last: so that few rows are asked for that do not fit.
     bytes: AtomicUsize,
+    /// Which kinds made up most of the events where they were read last.
+    dense: RwLock<HashSet<Box<[i64]>>>,
 }
+
+/// One row in so many must be of the kinds that are wanted for rows to be read one after another.
+const DENSE: i64 = 2;
+
+/// How many rows are gone through, at most, for each that is asked for.
+const WINDOW: i64 = 4;
+
+/// The most sets of kinds that are remembered.
+const SETS: usize = 1000;
 
 /// Why a page was not read.
 pub(super) enum Unread {
@@ -82,6 +94,24 @@ impl Readers {
             server,
             kinds: RwLock::default(),
             bytes: AtomicUsize::new(256),
+            dense: RwLock::default(),
+        }
+    }
+
+    fn is_dense(&self, kinds: &[i64]) -> bool {
+        let dense = self.dense.read().unwrap_or_else(PoisonError::into_inner);
+        dense.contains(kinds)
+    }
+
+    fn set_dense(&self, kinds: &[i64], is_dense: bool) {
+        if self.is_dense(kinds) == is_dense {
+            return;
+        }
+        let mut dense = self.dense.write().unwrap_or_else(PoisonError::into_inner);
+        if !is_dense {
+            dense.remove(kinds);
+        } else if dense.len() < SETS {
+            dense.insert(kinds.into());
         }
     }
 
@@ -198,7 +228,7 @@ impl Readers {
         // and events be lost that are committed in between.
         let rows = reading.select(page);
         connection.prepare(&self.server.sql.frontier).await?;
-        connection.prepare(&rows.0.sql).await?;
+        connection.prepare(&rows.select.sql).await?;
         let (frontier, rows) =
             future::join(reading.frontier(reading.rest.after), reading.start(&rows)).await;
         reading.rows(Some(frontier?), Some(rows?), page).await
@@ -219,10 +249,20 @@ struct Reading<'a> {
     reached: Option<i64>,
 }
 
-/// Some rows on their way, and how many were asked for.
+/// A statement for the next rows.
+struct Asked {
+    select: Select,
+    /// How many rows are asked for.
+    rows: usize,
+    /// The last position that is looked at, if not all are.
+    window: Option<i64>,
+}
+
+/// Some rows on their way, and how many were asked for up to where.
 struct Rows {
     stream: RowStream,
     asked: usize,
+    window: Option<i64>,
 }
 
 impl Reading<'_> {
@@ -239,7 +279,7 @@ impl Reading<'_> {
 
     /// The statement for the next rows: one more than fit tells whether anything follows, but not many more than fit a page's
     /// bytes.
-    fn select(&self, page: &Page) -> (Select, usize) {
+    fn select(&self, page: &Page) -> Asked {
         let bytes = self.readers.bytes.load(Ordering::Relaxed).max(1);
         let fit = (2 * Page::MAX_BYTES / bytes).max(8);
         let asked = self
@@ -250,15 +290,46 @@ impl Reading<'_> {
         let limit = i64::try_from(asked).unwrap_or(i64::MAX);
         let these = self.these.filter(|_| self.query.stream.is_none());
         let schema = &self.readers.server.sql.schema;
-        (select(self.query, schema, self.rest, these, limit), asked)
+        let (mut rest, mut way, mut window) = (self.rest, Way::ByKind, None);
+        let forwards = self.query.direction == Direction::Forwards;
+        if forwards && these.is_some_and(|these| self.readers.is_dense(these)) {
+            let end = rest.after.saturating_add(limit.saturating_mul(WINDOW));
+            way = Way::InOrder;
+            window = Some(end).filter(|end| *end < rest.up_to);
+            rest.up_to = rest.up_to.min(end);
+        }
+        Asked {
+            select: select(self.query, schema, rest, these, way, limit),
+            rows: asked,
+            window,
+        }
     }
 
-    async fn start(&self, (select, asked): &(Select, usize)) -> Result<Rows, Stop> {
+    async fn start(&self, asked: &Asked) -> Result<Rows, Stop> {
+        let Asked {
+            select,
+            rows,
+            window,
+        } = asked;
         let stream = self.connection.stream(&select.sql, select.params()).await?;
         Ok(Rows {
             stream,
-            asked: *asked,
+            asked: *rows,
+            window: *window,
         })
+    }
+
+    /// So many rows lay between two positions.
+    fn learn(&self, found: usize, from: i64, to: i64) {
+        let (Some(these), None) = (self.these, &self.query.stream) else {
+            return;
+        };
+        // A few say nothing.
+        if self.query.direction == Direction::Forwards && (found >= 100 || to - from > 1000) {
+            let found = i64::try_from(found).unwrap_or(i64::MAX);
+            let is_dense = found.saturating_mul(DENSE) >= to - from;
+            self.readers.set_dense(these, is_dense);
+        }
     }
 
     /// Takes rows up to the frontier until the page is full or none follow; true when none follow.
@@ -269,11 +340,16 @@ impl Reading<'_> {
         page: &mut Page,
     ) -> Result<bool, Stop> {
         loop {
-            let Rows { stream, asked } = match first.take() {
+            let Rows {
+                stream,
+                asked,
+                window,
+            } = match first.take() {
                 Some(rows) => rows,
                 None => self.start(&self.select(page)).await?,
             };
             let (mut stream, mut found) = (pin!(stream), 0);
+            let from = self.rest.after;
             while let Some(row) = stream.try_next().await? {
                 found += 1;
                 let (position, version): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -289,6 +365,7 @@ impl Reading<'_> {
                 // A stream's events are found by version, whatever their kind.
                 if !is_stream || self.these.is_none_or(|these| these.contains(&number)) {
                     if page.is_full(self.limit) {
+                        self.learn(found, from, self.rest.after);
                         return Ok(false);
                     }
                     self.push(&row, kind, page)?;
@@ -296,8 +373,15 @@ impl Reading<'_> {
                 self.rest
                     .pass(self.query.direction, position, version, is_stream);
             }
-            if found < asked {
-                return Ok(true);
+            let is_all = found < asked;
+            match window.filter(|_| is_all) {
+                // Up to there everything is settled, and what is behind it was not asked for.
+                Some(window) if frontier.is_none_or(|frontier| window < frontier) => {
+                    self.learn(found, from, window);
+                    self.rest.after = window;
+                }
+                _ if is_all => return Ok(true),
+                _ => self.learn(found, from, self.rest.after),
             }
         }
     }
