@@ -1,7 +1,7 @@
 //! Reads keep to their indexes, whatever the planner knows of the table.
 
-use recount::{Position, Store};
 use recount::log::{Batch, Expected, NewEvent, Query};
+use recount::{Position, Store};
 use tokio_postgres::Client;
 
 use crate::server::Schema;

@@ -12,6 +12,8 @@ use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use self::aside::Aside;
 pub use self::error::FollowError;
 pub use self::home::Home;
@@ -52,6 +54,8 @@ pub struct Follower<H> {
     /// An event that could not be handled, which is tried by itself.
     suspect: Option<Position>,
     aside: Aside,
+    /// When the last event was recorded that was handled.
+    handled_at: Option<DateTime<Utc>>,
 }
 
 /// How a step ended.
@@ -90,6 +94,7 @@ impl<H: Home> Follower<H> {
             reading: None,
             suspect: None,
             aside: Aside::default(),
+            handled_at: None,
         }
     }
 
@@ -147,6 +152,11 @@ impl<H: Home> Follower<H> {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// When the last event was recorded that was handled here.
+    pub(crate) fn handled_at(&self) -> Option<DateTime<Utc>> {
+        self.handled_at
     }
 
     pub(crate) fn home(&self) -> &H {
@@ -242,6 +252,7 @@ impl<H: Home> Follower<H> {
             self.reading = None;
             return self.move_to(end, Vec::new(), true).await;
         };
+        self.handled_at = page.iter().next_back().map(|record| record.recorded_at());
         let turn = Turn::new(page, self.suspect, &self.aside);
         self.ahead = true;
         let Handled { count, failed } = self.home.handle(&turn).await;
@@ -487,7 +498,7 @@ impl<H: Home> Follower<H> {
             "an event that was set aside failed again"
         );
         (letter.error, letter.attempts) = (error.told(), letter.attempts.saturating_add(1));
-        (letter.at, letter.retry) = (chrono::Utc::now(), false);
+        (letter.at, letter.retry) = (Utc::now(), false);
         let mut effects = Effects::default();
         effects.set_aside.push(letter);
         let Saved { state, sql } = self.home.save(false)?;

@@ -57,6 +57,43 @@ pub trait TableProjection: Sized + Send + Sync + 'static {
 /// drops them.
 ///
 /// A handle that is bound to a tenant has tables and views of its own: those of tenant `acme` are called `board_acme`.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// use recount::projection::TableProjector;
+///
+/// struct Totals;
+///
+/// #[projection(name = "totals", of(Counter))]
+/// impl Totals {
+///     const TABLES: &[&str] = &["CREATE TABLE {totals} (counter text PRIMARY KEY, total bigint NOT NULL)"];
+///
+///     fn counted(&self, event: Counted, at: &Envelope, sql: &mut Sql) {
+///         sql.run(
+///             "INSERT INTO {totals} AS t VALUES ($1, $2) ON CONFLICT (counter) DO UPDATE SET total = t.total + $2",
+///             (at.stream.id(), event.by),
+///         );
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("recount-doc-{}-projector", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let url = format!("sqlite:{}", folder.join("log.db").display());
+/// let store = Store::connect(&url).await?; // "sqlite:counters.db", "postgres://…"
+/// Repository::<Counter>::new(&store).create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+///
+/// let mut totals = TableProjector::new(Totals, &store).await?;
+/// assert_eq!(totals.catch_up().await?.events, 1);
+/// assert_eq!(totals.rows::<(String, i64)>("SELECT * FROM {totals}", ()).await?, [("c1".to_owned(), 42)]);
+/// # store.close().await?;
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(()) }
+/// ```
 pub type TableProjector<P> = Follower<Tables<P>>;
 
 /// The most events in a page, which is one transaction.
@@ -102,6 +139,45 @@ struct Kept {
 ///
 /// In the text of a query `{board}` stands for the table of that name, in the version that is shown. Rows are read as any type that
 /// serde can read: see [`Row`](crate::sql::Row).
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// # struct Totals;
+/// # #[projection(name = "totals", of(Counter))]
+/// # impl Totals {
+/// #     const TABLES: &[&str] = &["CREATE TABLE {totals} (counter text PRIMARY KEY, total bigint NOT NULL)"];
+/// #     fn counted(&self, event: Counted, at: &Envelope, sql: &mut Sql) {
+/// #         sql.run(
+/// #             "INSERT INTO {totals} AS t VALUES ($1, $2) ON CONFLICT (counter) DO UPDATE SET total = t.total + $2",
+/// #             (at.stream.id(), event.by),
+/// #         );
+/// #     }
+/// # }
+/// use recount::projection::{TableProjector, TableReader};
+///
+/// #[derive(Debug, PartialEq, Deserialize)]
+/// struct Line { counter: String, total: i64 }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("recount-doc-{}-reader", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let url = format!("sqlite:{}", folder.join("log.db").display());
+/// # let store = Store::connect(&url).await?;
+/// # Repository::<Counter>::new(&store).create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+/// # TableProjector::new(Totals, &store).await?.catch_up().await?;
+/// let totals = TableReader::<Totals>::new(&store);
+/// let high: Vec<Line> = totals.rows("SELECT * FROM {totals} WHERE total > $1 ORDER BY counter", (40,)).await?;
+/// assert_eq!(high, [Line { counter: "c1".into(), total: 42 }]);
+/// let count: Option<u64> = totals.row("SELECT count(*) AS counters FROM {totals}", ()).await?;
+/// assert_eq!(count, Some(1));
+/// # store.close().await?;
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct TableReader<P> {
     store: Store,

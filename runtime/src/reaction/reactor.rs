@@ -19,6 +19,34 @@ use crate::store::ProjectionKey;
 /// does in the store through its [`Act`] is done once all the same; anything else has the event's id and position to tell.
 ///
 /// A reaction is not done again when its code changes.
+///
+/// ```
+/// # use recount::prelude::*;
+/// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+/// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+/// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+/// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+/// use recount::reaction::Reactor;
+/// use std::sync::atomic::{AtomicI64, Ordering};
+/// use std::sync::Arc;
+///
+/// struct Display(Arc<AtomicI64>);
+///
+/// #[reaction(name = "display", of(Counter))]
+/// impl Display {
+///     async fn counted(&self, event: Counted) { self.0.fetch_add(event.by, Ordering::Relaxed); }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::connect("memory:").await?;
+/// Repository::<Counter>::new(&store).create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+///
+/// let shown = Arc::new(AtomicI64::new(0));
+/// let mut display = Reactor::new(Display(Arc::clone(&shown)), &store).await?;
+/// assert_eq!(display.catch_up().await?.events, 1);
+/// assert_eq!(shown.load(Ordering::Relaxed), 42);
+/// # Ok(()) }
+/// ```
 pub type Reactor<R> = Follower<Reacting<R>>;
 
 /// The most events between two checkpoints.

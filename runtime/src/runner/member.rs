@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 
 use super::hold::Hold;
+use super::metrics::Metrics;
 use super::on_error::{Next, OnError, Troubles};
 use super::status::{State, Status};
 use crate::Store;
@@ -48,6 +49,7 @@ pub(super) struct Member {
     pub(super) wanted: watch::Sender<Wanted>,
     pub(super) reached: watch::Sender<Reached>,
     told: Mutex<Told>,
+    metrics: Metrics,
 }
 
 /// How far it is, for those who wait.
@@ -100,6 +102,7 @@ impl Member {
                 rate: 0.0,
                 rated: (Instant::now(), 0),
             }),
+            metrics: Metrics::new(follower.home().name(), follower.store()),
         }
     }
 
@@ -156,6 +159,11 @@ impl Member {
     }
 
     fn is(&self, state: State) {
+        let runs = matches!(state, State::CatchingUp | State::Live | State::Retrying);
+        self.metrics.runs(runs);
+        if state == State::Live {
+            self.metrics.is_behind(Duration::ZERO);
+        }
         self.reached.send_if_modified(|reached| {
             let changed = reached.state != state;
             reached.state = state;
@@ -177,11 +185,20 @@ impl Member {
     /// It stands at this position, which another process may have brought it to. Whoever says so holds the projector, so that what
     /// is told is the newest.
     pub(super) fn is_at(&self, position: Position) {
+        self.metrics.is_at(position, self.told().end);
         self.reached.send_if_modified(|reached| {
             let changed = reached.position != position;
             reached.position = position;
             changed
         });
+    }
+
+    /// The last event that it handled was recorded then.
+    fn is_behind(&self, recorded_at: Option<DateTime<Utc>>) {
+        if let Some(at) = recorded_at {
+            let age = (Utc::now() - at).to_std();
+            self.metrics.is_behind(age.unwrap_or_default());
+        }
     }
 
     /// It has handled so many events, since that moment.
@@ -192,10 +209,12 @@ impl Member {
             told.rated = (since, told.events);
         }
         told.events += events;
+        self.metrics.handled(events);
     }
 
     fn failed(&self, error: FollowError) {
         tracing::warn!(projection = self.name, error = ?error, "a projection met an error");
+        self.metrics.failed();
         self.told().last_error = Some((Utc::now(), Arc::new(error)));
     }
 }
@@ -493,6 +512,7 @@ async fn catch_up<H: Home>(
             let stepped = follower.step(end, &mut events).await;
             member.has_handled(events, since);
             member.is_at(follower.position());
+            member.is_behind(follower.handled_at());
             match stepped? {
                 Step::Went => {}
                 Step::AtEnd => break,
