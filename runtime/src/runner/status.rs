@@ -94,6 +94,20 @@ impl fmt::Display for State {
     }
 }
 
+impl Status {
+    /// How long it takes until it has caught up, if it goes on as it does now; `None` when it does not get on.
+    ///
+    /// It is a guess, and one on the high side: what is between the events that it handles takes no time.
+    pub fn time_left(&self) -> Option<Duration> {
+        if self.lag == 0 {
+            return Some(Duration::ZERO);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a guess")]
+        let seconds = self.lag as f64 / self.rate;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
