@@ -6,6 +6,7 @@ mod bus;
 mod errors;
 mod faults;
 mod homes;
+mod leases;
 mod projections;
 mod repository;
 mod runner;

@@ -17,6 +17,7 @@ pub use self::error::FollowError;
 pub use self::home::Home;
 pub(crate) use self::home::{Handled, Rebuild, Saved, Turn};
 use crate::Store;
+use crate::background::unless_it_panics;
 use crate::log::{Position, Query, ReadError};
 use crate::sql::Batch;
 use crate::store::{
@@ -340,9 +341,10 @@ impl<H: Home> Follower<H> {
         let (stored, aside) = match self.home.key() {
             Some(key) => {
                 let backend = self.store.backend();
+                // First, so that letters which are changed in between are found out by its revision.
+                let checkpoint = backend.checkpoint(tenant, key).await?;
                 let letters = backend.dead_letters(tenant, key.name).await?;
-                let aside = Aside::of(&letters, key.fingerprint);
-                (backend.checkpoint(tenant, key).await?, aside)
+                (checkpoint, Aside::of(&letters, key.fingerprint))
             }
             None => (None, Aside::default()),
         };
@@ -368,34 +370,26 @@ impl<H: Home> Follower<H> {
     }
 
     /// Whatever is kept is replaced by the next save.
-    async fn begin(&mut self) -> Result<(), FollowError> {
-        if let Some(key) = self.home.key() {
-            let kept = self
-                .store
-                .backend()
-                .checkpoint(self.store.tenant(), key)
-                .await?;
-            self.revision = kept.map_or(0, |kept| kept.revision);
-            self.fence = self.fence.map(|_| self.revision);
-        }
-        Ok(())
+    async fn begin(&mut self) -> Result<Option<Checkpoint>, FollowError> {
+        let Some(key) = self.home.key() else {
+            return Ok(None);
+        };
+        let backend = self.store.backend();
+        let kept = backend.checkpoint(self.store.tenant(), key).await?;
+        self.revision = kept.as_ref().map_or(0, |kept| kept.revision);
+        self.fence = self.fence.map(|_| self.revision);
+        Ok(kept)
     }
 
-    /// Runs statements with the checkpoint as it is, and lets go of all other versions.
-    pub(crate) async fn drop_other_versions(&mut self, sql: Batch) -> Result<(), FollowError> {
-        loop {
-            if self.ahead {
-                self.reload().await?;
-            }
-            let Saved { state, .. } = self.home.save(false)?;
-            let mut effects = Effects::default();
-            (effects.sql, effects.replaces) = (sql.clone(), Replaces::Others);
-            if self.save(self.position, state, effects).await? {
-                return Ok(());
-            }
-            self.begin().await?;
-            self.ahead = true;
-        }
+    /// Runs statements with the checkpoint as it is, and lets go of all other versions; false when another process has saved it
+    /// since, and there is to be asked anew which statements those are.
+    pub(crate) async fn drop_other_versions(&mut self, sql: Batch) -> Result<bool, FollowError> {
+        // With nothing that was handled and not saved.
+        self.ahead = true;
+        let Saved { state, .. } = self.home.save(false)?;
+        let mut effects = Effects::default();
+        (effects.sql, effects.replaces) = (sql, Replaces::Others);
+        self.save(self.position, state, effects).await
     }
 
     /// Whether something that was set aside is to be tried again.
@@ -420,8 +414,17 @@ impl<H: Home> Follower<H> {
     }
 
     /// From here on another process saves.
-    pub(crate) fn stand_by(&mut self) {
+    pub(crate) fn stand_by(&mut self, lease: Lease) {
         (self.stands_by, self.fence) = (true, None);
+        // What is set aside, tried again and dropped is that process's to say.
+        if !self.aside.is_empty() && lease.revision != self.revision {
+            self.ahead = true;
+        }
+    }
+
+    /// Takes what is saved, before it goes on.
+    pub(crate) fn begin_again(&mut self) {
+        self.ahead = true;
     }
 
     /// It did not come to its end: a method panicked. Tells at which event.
@@ -472,11 +475,17 @@ impl<H: Home> Follower<H> {
         if !letter.retry {
             return Ok(Retried::SetAside);
         }
-        let error = match self.handle_again(letter.position).await {
-            Ok(true) => return Ok(Retried::Handled),
-            Ok(false) => return Ok(Retried::Moved),
-            Err(error) if error.position() == Some(letter.position) => error,
-            Err(error) => return Err(error),
+        let position = letter.position;
+        let error = match unless_it_panics(self.handle_again(position)).await {
+            Ok(Ok(true)) => return Ok(Retried::Handled),
+            Ok(Ok(false)) => return Ok(Retried::Moved),
+            Ok(Err(error)) if error.position() == Some(position) => error,
+            Ok(Err(error)) => return Err(error),
+            Err(message) => FollowError::Panicked {
+                projection: self.home.name(),
+                position,
+                message,
+            },
         };
         if !self.reload().await? {
             return Ok(Retried::Moved);
@@ -582,7 +591,12 @@ impl<H: Rebuild> Follower<H> {
             // Whoever else runs it takes what was rebuilt from the store, as soon as it is there. Should this end here, the other's is
             // taken, not replaced by the old one.
             self.ahead = true;
-            self.begin().await?;
+            let kept = self.begin().await?;
+            // What is replaced is what is there now, which another rebuild may have put there. Where that cannot be read, nothing of
+            // it is needed.
+            let _ = self
+                .home
+                .restore(kept.as_ref().and_then(|kept| kept.state.as_deref()));
         }
         self.home.take(fresh.home);
         (self.position, self.saved) = (fresh.position, fresh.position);
