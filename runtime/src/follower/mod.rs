@@ -200,7 +200,7 @@ impl<H: Home> Follower<H> {
         end: Position,
         events: &mut u64,
     ) -> Result<Step, FollowError> {
-        if self.ahead && !self.reload().await? {
+        if !self.refresh().await? {
             return Ok(Step::Moved);
         }
         if end <= self.position {
@@ -256,8 +256,18 @@ impl<H: Home> Follower<H> {
             self.reading = None;
         }
         // What came before an event that cannot be handled is handled, and saved.
-        if self.move_to(last, letters, last >= end).await? == Step::Moved {
-            return Ok(Step::Moved);
+        match self.move_to(last, letters, last >= end).await {
+            Ok(Step::Moved) => return Ok(Step::Moved),
+            Ok(_) => {}
+            // Refused with others it is tried by itself before it is called the one at fault: who looks at all of them in the end, as
+            // at rules that are deferred, cannot tell.
+            Err(FollowError::Statement { position, .. })
+                if count > 1 && position > Position::START =>
+            {
+                (self.suspect, self.reading) = (Some(position), None);
+                return Ok(Step::Went);
+            }
+            Err(error) => return Err(error),
         }
         *events += count;
         match failed {
@@ -392,12 +402,14 @@ impl<H: Home> Follower<H> {
         self.save(self.position, state, effects).await
     }
 
+    /// Takes what is saved, if it has to; false as [`reload`](Self::reload).
+    pub(crate) async fn refresh(&mut self) -> Result<bool, FollowError> {
+        Ok(!self.ahead || self.reload().await?)
+    }
+
     /// Whether something that was set aside is to be tried again.
-    pub(crate) async fn is_to_retry(&mut self) -> Result<bool, FollowError> {
-        if self.ahead && !self.reload().await? {
-            return Ok(false);
-        }
-        Ok(self.aside.is_to_retry())
+    pub(crate) fn is_to_retry(&self) -> bool {
+        self.aside.is_to_retry()
     }
 
     /// What its checkpoint is kept under, if the store keeps one.

@@ -486,11 +486,15 @@ async fn catch_up<H: Home>(
     wanted: &watch::Receiver<Wanted>,
     stands_by: bool,
 ) -> Result<Caught, FollowError> {
-    if !stands_by {
+    {
         let Some(mut follower) = alone(follower, wanted).await else {
             return Ok(Caught::Told);
         };
-        if follower.is_to_retry().await? {
+        // Although there may be nothing new in the log.
+        if !follower.refresh().await? {
+            return Ok(Caught::Moved);
+        }
+        if !stands_by && follower.is_to_retry() {
             let events = follower.retry_set_aside().await?;
             member.has_handled(events, Instant::now());
         }
