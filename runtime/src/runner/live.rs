@@ -62,7 +62,8 @@ impl Handle {
         self.0.status().await
     }
 
-    /// Lets it stop after the page that it handles, until it is [resumed](Self::resume).
+    /// Lets it stop after the page that it handles, until it is [resumed](Self::resume). Where this process runs it, no other one does
+    /// meanwhile; where this process stands by, it does not go on instead of the other.
     pub fn pause(&self) {
         self.want(Wanted::Pause);
     }

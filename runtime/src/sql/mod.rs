@@ -8,7 +8,8 @@
 //! - `{name}` stands for a table or an index of the projection, since each version of a projection has its own;
 //! - `$1`, `$2` and so on stand for the values.
 //!
-//! Statements run one after another, so one sees what those before it wrote. They may not begin or end a transaction.
+//! Statements run one after another, so one sees what those before it wrote. They change tables: one whose first word is not known to
+//! leave transaction and session alone is refused, as `COMMIT`, `SET` or `PRAGMA` are, and so is one that would change the log.
 
 mod batch;
 mod row;
