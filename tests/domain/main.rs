@@ -7,6 +7,7 @@ mod errors;
 mod faults;
 mod homes;
 mod metrics;
+mod leases;
 mod projections;
 mod repository;
 mod runner;

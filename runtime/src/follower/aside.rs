@@ -23,16 +23,14 @@ pub(crate) struct Aside {
 impl Aside {
     /// As the store has it.
     pub(super) fn of(letters: &[DeadLetter], fingerprint: u64) -> Self {
-        let mine = || {
-            letters
-                .iter()
-                .filter(|letter| letter.fingerprint == fingerprint)
-        };
-        Self {
-            streams: mine().map(|letter| letter.stream.clone()).collect(),
-            pending: HashMap::new(),
-            retry: mine().any(|letter| letter.retry),
+        let mut aside = Self::default();
+        // By position, so that the first one of a stream decides: those behind it wait for it.
+        for letter in letters {
+            if letter.fingerprint == fingerprint && aside.streams.insert(letter.stream.clone()) {
+                aside.retry |= letter.retry;
+            }
         }
+        aside
     }
 
     pub(super) fn is_to_retry(&self) -> bool {

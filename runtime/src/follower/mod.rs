@@ -19,6 +19,7 @@ pub use self::error::FollowError;
 pub use self::home::Home;
 pub(crate) use self::home::{Handled, Rebuild, Saved, Turn};
 use crate::Store;
+use crate::background::unless_it_panics;
 use crate::log::{Position, Query, ReadError};
 use crate::sql::Batch;
 use crate::store::{
@@ -209,7 +210,7 @@ impl<H: Home> Follower<H> {
         end: Position,
         events: &mut u64,
     ) -> Result<Step, FollowError> {
-        if self.ahead && !self.reload().await? {
+        if !self.refresh().await? {
             return Ok(Step::Moved);
         }
         if end <= self.position {
@@ -266,8 +267,18 @@ impl<H: Home> Follower<H> {
             self.reading = None;
         }
         // What came before an event that cannot be handled is handled, and saved.
-        if self.move_to(last, letters, last >= end).await? == Step::Moved {
-            return Ok(Step::Moved);
+        match self.move_to(last, letters, last >= end).await {
+            Ok(Step::Moved) => return Ok(Step::Moved),
+            Ok(_) => {}
+            // Refused with others it is tried by itself before it is called the one at fault: who looks at all of them in the end, as
+            // at rules that are deferred, cannot tell.
+            Err(FollowError::Statement { position, .. })
+                if count > 1 && position > Position::START =>
+            {
+                (self.suspect, self.reading) = (Some(position), None);
+                return Ok(Step::Went);
+            }
+            Err(error) => return Err(error),
         }
         *events += count;
         match failed {
@@ -351,9 +362,10 @@ impl<H: Home> Follower<H> {
         let (stored, aside) = match self.home.key() {
             Some(key) => {
                 let backend = self.store.backend();
+                // First, so that letters which are changed in between are found out by its revision.
+                let checkpoint = backend.checkpoint(tenant, key).await?;
                 let letters = backend.dead_letters(tenant, key.name).await?;
-                let aside = Aside::of(&letters, key.fingerprint);
-                (backend.checkpoint(tenant, key).await?, aside)
+                (checkpoint, Aside::of(&letters, key.fingerprint))
             }
             None => (None, Aside::default()),
         };
@@ -379,42 +391,36 @@ impl<H: Home> Follower<H> {
     }
 
     /// Whatever is kept is replaced by the next save.
-    async fn begin(&mut self) -> Result<(), FollowError> {
-        if let Some(key) = self.home.key() {
-            let kept = self
-                .store
-                .backend()
-                .checkpoint(self.store.tenant(), key)
-                .await?;
-            self.revision = kept.map_or(0, |kept| kept.revision);
-            self.fence = self.fence.map(|_| self.revision);
-        }
-        Ok(())
+    async fn begin(&mut self) -> Result<Option<Checkpoint>, FollowError> {
+        let Some(key) = self.home.key() else {
+            return Ok(None);
+        };
+        let backend = self.store.backend();
+        let kept = backend.checkpoint(self.store.tenant(), key).await?;
+        self.revision = kept.as_ref().map_or(0, |kept| kept.revision);
+        self.fence = self.fence.map(|_| self.revision);
+        Ok(kept)
     }
 
-    /// Runs statements with the checkpoint as it is, and lets go of all other versions.
-    pub(crate) async fn drop_other_versions(&mut self, sql: Batch) -> Result<(), FollowError> {
-        loop {
-            if self.ahead {
-                self.reload().await?;
-            }
-            let Saved { state, .. } = self.home.save(false)?;
-            let mut effects = Effects::default();
-            (effects.sql, effects.replaces) = (sql.clone(), Replaces::Others);
-            if self.save(self.position, state, effects).await? {
-                return Ok(());
-            }
-            self.begin().await?;
-            self.ahead = true;
-        }
+    /// Runs statements with the checkpoint as it is, and lets go of all other versions; false when another process has saved it
+    /// since, and there is to be asked anew which statements those are.
+    pub(crate) async fn drop_other_versions(&mut self, sql: Batch) -> Result<bool, FollowError> {
+        // With nothing that was handled and not saved.
+        self.ahead = true;
+        let Saved { state, .. } = self.home.save(false)?;
+        let mut effects = Effects::default();
+        (effects.sql, effects.replaces) = (sql, Replaces::Others);
+        self.save(self.position, state, effects).await
+    }
+
+    /// Takes what is saved, if it has to; false as [`reload`](Self::reload).
+    pub(crate) async fn refresh(&mut self) -> Result<bool, FollowError> {
+        Ok(!self.ahead || self.reload().await?)
     }
 
     /// Whether something that was set aside is to be tried again.
-    pub(crate) async fn is_to_retry(&mut self) -> Result<bool, FollowError> {
-        if self.ahead && !self.reload().await? {
-            return Ok(false);
-        }
-        Ok(self.aside.is_to_retry())
+    pub(crate) fn is_to_retry(&self) -> bool {
+        self.aside.is_to_retry()
     }
 
     /// What its checkpoint is kept under, if the store keeps one.
@@ -431,8 +437,17 @@ impl<H: Home> Follower<H> {
     }
 
     /// From here on another process saves.
-    pub(crate) fn stand_by(&mut self) {
+    pub(crate) fn stand_by(&mut self, lease: Lease) {
         (self.stands_by, self.fence) = (true, None);
+        // What is set aside, tried again and dropped is that process's to say.
+        if !self.aside.is_empty() && lease.revision != self.revision {
+            self.ahead = true;
+        }
+    }
+
+    /// Takes what is saved, before it goes on.
+    pub(crate) fn begin_again(&mut self) {
+        self.ahead = true;
     }
 
     /// It did not come to its end: a method panicked. Tells at which event.
@@ -483,11 +498,17 @@ impl<H: Home> Follower<H> {
         if !letter.retry {
             return Ok(Retried::SetAside);
         }
-        let error = match self.handle_again(letter.position).await {
-            Ok(true) => return Ok(Retried::Handled),
-            Ok(false) => return Ok(Retried::Moved),
-            Err(error) if error.position() == Some(letter.position) => error,
-            Err(error) => return Err(error),
+        let position = letter.position;
+        let error = match unless_it_panics(self.handle_again(position)).await {
+            Ok(Ok(true)) => return Ok(Retried::Handled),
+            Ok(Ok(false)) => return Ok(Retried::Moved),
+            Ok(Err(error)) if error.position() == Some(position) => error,
+            Ok(Err(error)) => return Err(error),
+            Err(message) => FollowError::Panicked {
+                projection: self.home.name(),
+                position,
+                message,
+            },
         };
         if !self.reload().await? {
             return Ok(Retried::Moved);
@@ -593,7 +614,12 @@ impl<H: Rebuild> Follower<H> {
             // Whoever else runs it takes what was rebuilt from the store, as soon as it is there. Should this end here, the other's is
             // taken, not replaced by the old one.
             self.ahead = true;
-            self.begin().await?;
+            let kept = self.begin().await?;
+            // What is replaced is what is there now, which another rebuild may have put there. Where that cannot be read, nothing of
+            // it is needed.
+            let _ = self
+                .home
+                .restore(kept.as_ref().and_then(|kept| kept.state.as_deref()));
         }
         self.home.take(fresh.home);
         (self.position, self.saved) = (fresh.position, fresh.position);

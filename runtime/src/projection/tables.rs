@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Store;
 use crate::event::DecodeError;
@@ -102,6 +103,23 @@ const PAGE: usize = 1000;
 /// The longest name that PostgreSQL does not shorten.
 const LONGEST_NAME: usize = 63;
 
+/// What stands in the schema of a store besides, and must not be taken for a view of a projection.
+const RECOUNTS: &[&str] = &[
+    "checkpoints",
+    "dead_letters",
+    "events",
+    "kinds",
+    "log",
+    "meta",
+    "snapshots",
+    "streams",
+    "tenants",
+];
+
+/// Why a statement is refused before the database sees it.
+const NOT_ALLOWED: &str = "it does not read or write tables, or is about the transaction or the session, which are the store's: \
+     leave it out";
+
 /// Where a [`TableProjector`] keeps what it writes. Derefs to a [`TableReader`].
 #[derive(Debug)]
 pub struct Tables<P> {
@@ -115,6 +133,8 @@ pub struct Tables<P> {
     beside: bool,
     made: bool,
     shown: Shown,
+    /// What the views showed when this was made; nothing once they have shown its own tables.
+    found: Vec<Option<sql::Row>>,
     /// The event that is being handled.
     at: Position,
 }
@@ -123,9 +143,13 @@ pub struct Tables<P> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Unknown,
-    /// Not all views are there yet, so that nobody misses what is not built.
+    /// No view is there yet, so that nobody misses what is not built.
     Nobodys,
+    /// Those of a version that was there before this process was, or not all views are there.
     Others,
+    /// Those of a version that took the views since: another release was started, or gone back to, which this process must not undo
+    /// when it only goes on after another one of its own release.
+    Later,
     Own,
 }
 
@@ -291,14 +315,21 @@ impl<P> Clone for TableReader<P> {
     }
 }
 
+/// So many digits stand for a tenant whose name could not be part of a table's; a name that does is shorter, so that it is never
+/// taken for one.
+const HASHED: usize = 16;
+
 /// What stands behind the names of a tenant's tables: its name, or a hash of one that could not be part of a table's.
 fn owner(tenant: &TenantId) -> String {
     let name = tenant.as_str();
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.len() <= 16 && name.bytes().all(is_plain) {
+    if name.len() < HASHED && name.bytes().all(is_plain) {
         format!("_{name}")
     } else {
-        format!("_{:08x}", folded(hash(name)))
+        // Not by `hash`, for which anybody can choose a name that has the same.
+        let hashed = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple();
+        let hashed = hashed.to_string();
+        format!("_{}", hashed.get(..HASHED).unwrap_or(&hashed))
     }
 }
 
@@ -333,7 +364,10 @@ impl<P: TableProjection> TableProjector<P> {
     /// # Errors
     /// [`FollowError::NoTables`] where the store keeps none; another when the checkpoint cannot be read.
     pub async fn new(projection: P, store: &Store) -> Result<Self, FollowError> {
-        Self::at_checkpoint(store, Tables::new(projection, store)?).await
+        let mut projector = Self::at_checkpoint(store, Tables::new(projection, store)?).await?;
+        let found = projector.home().views(store).await?;
+        projector.home_mut().found = found;
+        Ok(projector)
     }
 
     /// The tables as they are shown: a reader that can be kept.
@@ -342,35 +376,28 @@ impl<P: TableProjection> TableProjector<P> {
     }
 
     /// Drops the tables that other versions of the code, older or newer, have built for this projection; returns how many versions
-    /// there were. No process may still run them: it would stop with an error.
+    /// there were: none as long as the views show one of those. No process may still run them: it would build its tables again.
     ///
     /// # Errors
-    /// [`FollowError`]; those that were dropped before it stay dropped.
+    /// [`FollowError`]; nothing is dropped then.
     pub async fn drop_others(&mut self) -> Result<u64, FollowError> {
         let Some(dialect) = self.home().reader.dialect().cloned() else {
             return Ok(0);
         };
-        let there = self.store().backend().query(&dialect.tables, &[]).await?;
-        let home = self.home();
-        let own = home.names();
-        let mut batch = Batch::default();
-        let mut versions = HashSet::new();
-        for name in there.iter().filter_map(sql::Row::text) {
-            for table in Tables::<P>::tables() {
-                let before = format!("{table}{}_", home.reader.owner);
-                let version = name
-                    .strip_prefix(&before)
-                    .filter(|version| is_version(version));
-                if let Some(version) = version
-                    && name != own.physical(table)
-                {
-                    versions.insert(version.to_owned());
-                    batch.push_text(format!("DROP TABLE {}", own.shown(name)));
-                }
+        loop {
+            // Which tables are its own is what the checkpoint says now: another process may have built them anew.
+            self.reload().await?;
+            let store = self.store().clone();
+            let home = self.home();
+            if home.look(&store).await? != Shown::Own {
+                return Ok(0);
+            }
+            let there = store.backend().query(&dialect.tables, &[]).await?;
+            let (versions, batch) = home.others(&there);
+            if self.drop_other_versions(batch).await? {
+                return Ok(versions);
             }
         }
-        self.drop_other_versions(batch).await?;
-        Ok(versions.len() as u64)
     }
 }
 
@@ -393,6 +420,7 @@ impl<P: TableProjection> Tables<P> {
             beside: false,
             made: false,
             shown: Shown::Unknown,
+            found: Vec::new(),
             at: Position::START,
         };
         tables.sql = Sql::with_names(tables.names());
@@ -402,19 +430,29 @@ impl<P: TableProjection> Tables<P> {
 
     /// A name that PostgreSQL would shorten could be another's.
     fn check_names(&self) -> Result<(), FollowError> {
+        let refused = |text: &str, why: &str| FollowError::Statement {
+            projection: P::NAME,
+            position: Position::START,
+            text: text.to_owned(),
+            source: BackendError::new(why.to_owned()),
+        };
         for text in P::TABLES {
+            if sql::is_the_stores(text) {
+                return Err(refused(text, NOT_ALLOWED));
+            }
+            let view =
+                sql::table_made_by(text).map(|table| format!("{table}{}", self.reader.owner));
+            if view.is_some_and(|view| RECOUNTS.contains(&&*view)) {
+                let why = "the store has a table or view of this name: give it another one";
+                return Err(refused(text, why));
+            }
             for name in sql::names_in(text) {
                 let longest = name.len() + self.names().suffix.len();
                 if longest > LONGEST_NAME {
-                    return Err(FollowError::Statement {
-                        projection: P::NAME,
-                        position: Position::START,
-                        text: (*text).to_owned(),
-                        source: BackendError::new(format!(
-                            "the name `{name}` is too long: give it {} bytes at most",
-                            LONGEST_NAME + name.len() - longest
-                        )),
-                    });
+                    let most = LONGEST_NAME + name.len() - longest;
+                    let why =
+                        format!("the name `{name}` is too long: give it {most} bytes at most");
+                    return Err(refused(text, &why));
                 }
             }
         }
@@ -473,21 +511,56 @@ impl<P: TableProjection> Tables<P> {
 
     /// Whose tables the views show.
     async fn look(&self, store: &Store) -> Result<Shown, FollowError> {
-        let Some(dialect) = self.reader.dialect() else {
-            return Ok(Shown::Unknown);
-        };
+        let views = self.views(store).await?;
         let names = self.names();
-        let mut shown = Shown::Own;
-        for table in Self::tables() {
-            let view = format!("{table}{}", self.reader.owner);
-            let rows = store.backend().query(&dialect.view, &[view.into()]).await?;
-            match rows.first() {
-                None => return Ok(Shown::Nobodys),
-                Some(row) if row.mentions(&names.physical(table)) => {}
-                Some(_) => shown = Shown::Others,
+        let is_own = |(table, view): (&str, &Option<sql::Row>)| {
+            let physical = names.physical(table);
+            view.as_ref().is_some_and(|view| view.mentions(&physical))
+        };
+        Ok(if views.iter().all(Option::is_none) {
+            Shown::Nobodys
+        } else if Self::tables().zip(&views).all(is_own) {
+            Shown::Own
+        } else if views == self.found || views.contains(&None) {
+            Shown::Others
+        } else {
+            Shown::Later
+        })
+    }
+
+    /// The definition of each view that is there.
+    async fn views(&self, store: &Store) -> Result<Vec<Option<sql::Row>>, FollowError> {
+        let mut views = Vec::new();
+        if let Some(dialect) = self.reader.dialect() {
+            for table in Self::tables() {
+                let view = format!("{table}{}", self.reader.owner);
+                let rows = store.backend().query(&dialect.view, &[view.into()]).await?;
+                views.push(rows.into_iter().next());
             }
         }
-        Ok(shown)
+        Ok(views)
+    }
+
+    /// Drops the tables of all other versions; also says of how many.
+    fn others(&self, there: &[sql::Row]) -> (u64, Batch) {
+        let own = self.names();
+        let mut batch = Batch::default();
+        let mut versions = HashSet::new();
+        for name in there.iter().filter_map(sql::Row::text) {
+            for table in Self::tables() {
+                let before = format!("{table}{}_", self.reader.owner);
+                let version = name
+                    .strip_prefix(&before)
+                    .filter(|version| is_version(version));
+                if let Some(version) = version
+                    && name != own.physical(table)
+                {
+                    versions.insert(version);
+                    batch.push_text(format!("DROP TABLE {}", own.shown(name)));
+                }
+            }
+        }
+        (versions.len() as u64, batch)
     }
 
     /// Whether the views are to be those of these tables now.
@@ -496,7 +569,14 @@ impl<P: TableProjection> Tables<P> {
             _ if self.beside => false,
             Shown::Nobodys => true,
             Shown::Others => caught_up,
-            Shown::Own | Shown::Unknown => false,
+            Shown::Own | Shown::Later | Shown::Unknown => false,
+        }
+    }
+
+    /// Once the views have shown its own tables, whoever replaces them came later.
+    fn forget_found(&mut self) {
+        if self.shown == Shown::Own {
+            self.found.clear();
         }
     }
 
@@ -555,9 +635,7 @@ impl<P: TableProjection> Home for Tables<P> {
                     projection: P::NAME,
                     position,
                     text: text.to_owned(),
-                    source: BackendError::new(
-                        "it is about the transaction or the session, which are the store's: leave it out",
-                    ),
+                    source: BackendError::new(NOT_ALLOWED),
                 };
                 let failed = Some((position, error));
                 return Handled { count, failed };
@@ -575,6 +653,7 @@ impl<P: TableProjection> Home for Tables<P> {
     async fn is_due(&mut self, store: &Store, caught_up: bool) -> Result<bool, FollowError> {
         if self.shown == Shown::Unknown && !self.beside {
             self.shown = self.look(store).await?;
+            self.forget_found();
         }
         Ok(self.is_to_show(caught_up))
     }
@@ -599,6 +678,10 @@ impl<P: TableProjection> Home for Tables<P> {
             state: Some(self.kept()?),
             sql,
         })
+    }
+
+    fn was_saved(&mut self) {
+        self.forget_found();
     }
 
     fn restore(&mut self, state: Option<&[u8]>) -> Result<(), FollowError> {
@@ -629,12 +712,17 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
             reader: self.reader.clone(),
             tenant: self.tenant,
             sql: Sql::default(),
-            generation: self.generation + 1,
+            generation: self.generation,
             beside: true,
             made: false,
             shown: Shown::Others,
+            found: Vec::new(),
             at: Position::START,
         };
+        // One of its own, since others may be built at the same time, or were built since this one was loaded.
+        while fresh.names().suffix == self.names().suffix {
+            fresh.generation = Uuid::now_v7().as_u64_pair().1;
+        }
         fresh.sql = Sql::with_names(fresh.names());
         fresh
     }

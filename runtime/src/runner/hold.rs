@@ -16,6 +16,9 @@ use crate::store::{Lease, ProjectionKey, StoreError};
 /// How often those who wait for a lease ask, in shares of its time.
 const ASKS: u32 = 6;
 
+/// How often the one who has it asks, so that a store that cannot be reached for a while does not lose it.
+const RENEWS: u32 = 3;
+
 /// The lease of one projection.
 #[derive(Debug)]
 pub(super) struct Hold {
@@ -26,6 +29,10 @@ pub(super) struct Hold {
     time: Duration,
     /// What was answered last, and when it was asked.
     last: Option<(Lease, Instant)>,
+    /// An answer that the follower does not know yet.
+    news: Option<Lease>,
+    /// The answer may not be true any more.
+    in_doubt: bool,
 }
 
 impl Hold {
@@ -36,35 +43,34 @@ impl Hold {
             holder: Uuid::now_v7(),
             time,
             last: None,
+            news: None,
+            in_doubt: false,
         }
     }
 
-    /// How long it may be had without asking.
-    fn fresh(&self) -> Duration {
-        self.time / 3
+    /// How long an answer is taken for true.
+    fn fresh(&self, lease: Lease) -> Duration {
+        self.time / if lease.is_held { RENEWS } else { ASKS }
     }
 
     /// The longest time to wait before it is asked for again.
     pub(super) async fn pause(&self) {
         match &self.last {
             None => std::future::pending().await,
-            Some((lease, at)) if lease.is_held => {
-                sleep(self.fresh().saturating_sub(at.elapsed())).await;
-            }
-            Some(_) => sleep(self.time / ASKS).await,
+            Some((lease, at)) => sleep(self.fresh(*lease).saturating_sub(at.elapsed())).await,
         }
     }
 
-    /// Asks for it, unless it was given not long ago, or none is needed: then there is nothing new.
-    pub(super) async fn ask(&mut self) -> Result<Option<Lease>, StoreError> {
+    /// Asks for it, unless it was answered not long ago, or none is needed. What is new is told by [`news`](Self::news).
+    pub(super) async fn ask(&mut self) -> Result<(), StoreError> {
         let Some(key) = self.key else {
-            return Ok(None);
+            return Ok(());
         };
         if let Some((lease, at)) = self.last
-            && lease.is_held
-            && at.elapsed() < self.fresh()
+            && !self.in_doubt
+            && at.elapsed() < self.fresh(lease)
         {
-            return Ok(None);
+            return Ok(());
         }
         // Taken before it is asked for: the store's time begins later.
         let now = Instant::now();
@@ -79,8 +85,33 @@ impl Hold {
                 tracing::warn!(projection = key.name, %position, "another process runs it now");
             }
         }
-        self.last = Some((lease, now));
-        Ok(Some(lease))
+        (self.last, self.news, self.in_doubt) = (Some((lease, now)), Some(lease), false);
+        Ok(())
+    }
+
+    /// Asks for it where it is had: one that does nothing keeps it, but takes it from nobody who could go on instead.
+    pub(super) async fn keep(&mut self) -> Result<(), StoreError> {
+        if self.key.is_some() && !self.is_held() {
+            return Ok(());
+        }
+        self.ask().await
+    }
+
+    /// What was answered since this was called last.
+    pub(super) fn news(&mut self) -> Option<Lease> {
+        self.news.take()
+    }
+
+    /// Where the checkpoint stands now: cheaper than to ask for the lease.
+    pub(super) async fn look(&mut self) -> Result<Position, StoreError> {
+        let Some((key, (lease, _))) = self.key.zip(self.last.as_mut()) else {
+            return Ok(Position::START);
+        };
+        let kept = self.store.backend().checkpoint(self.store.tenant(), key);
+        if let Some(kept) = kept.await? {
+            lease.position = kept.position;
+        }
+        Ok(lease.position)
     }
 
     /// Whether it was had when it was asked for last.
@@ -90,9 +121,7 @@ impl Hold {
 
     /// The next time it is asked for, whatever was answered.
     pub(super) fn doubt(&mut self) {
-        if let Some((_, at)) = &mut self.last {
-            *at = at.checked_sub(self.time).unwrap_or(*at);
-        }
+        self.in_doubt = true;
     }
 
     /// Asks for it from time to time, until another process has it.
@@ -100,8 +129,9 @@ impl Hold {
         loop {
             self.pause().await;
             match self.ask().await {
-                Ok(Some(lease)) if !lease.is_held => return,
-                Ok(_) => {}
+                Ok(()) if !self.is_held() => return,
+                // The work goes on, which knows a newer revision: what it saved meanwhile has raised it.
+                Ok(()) => self.news = None,
                 // It is lost only when somebody else has it, which the store will tell.
                 Err(error) => {
                     tracing::debug!(%error, "a lease could not be renewed");
@@ -124,11 +154,5 @@ impl Hold {
             tracing::debug!(%error, "a lease could not be given back; it ends by itself");
         }
         self.last = None;
-    }
-
-    /// Where the checkpoint stood when it was asked for last.
-    pub(super) fn position(&self) -> Position {
-        self.last
-            .map_or(Position::START, |(lease, _)| lease.position)
     }
 }

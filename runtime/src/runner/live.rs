@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::member::{Member, Wanted, is_decided, soon_alone};
+use super::member::{Member, Wanted, is_decided, wait_alone};
 use super::status::{State, Status};
 use crate::background::sleep;
 use crate::follower::{FollowError, Follower, Progress, Rebuild};
@@ -62,7 +62,8 @@ impl Handle {
         self.0.status().await
     }
 
-    /// Lets it stop after the page that it handles, until it is [resumed](Self::resume).
+    /// Lets it stop after the page that it handles, until it is [resumed](Self::resume). Where this process runs it, no other one does
+    /// meanwhile; where this process stands by, it does not go on instead of the other.
     pub fn pause(&self) {
         self.want(Wanted::Pause);
     }
@@ -92,7 +93,9 @@ impl Handle {
         let mut reached = self.0.reached.subscribe();
         // The sender lives as long as this handle.
         let last = reached.wait_for(|reached| is_decided(*reached, position).is_ready());
-        let last = last.await.map_or(*self.0.reached.borrow(), |last| *last);
+        // What is waited for is locked until it is copied: to look at it again before that would wait for a writer who waits for this.
+        let last = last.await.map(|last| *last);
+        let last = last.unwrap_or_else(|_| *self.0.reached.borrow());
         if is_decided(last, position) == Poll::Ready(true) {
             return Ok(());
         }
@@ -168,11 +171,7 @@ impl<H: Rebuild> Live<Follower<H>> {
     pub async fn rebuild(&self) -> Result<Progress, FollowError> {
         let mut fresh = self.read().await.beside().await?;
         let mut events = fresh.catch_up().await?.events;
-        let mut follower = loop {
-            if let Some(follower) = soon_alone(&self.follower).await {
-                break follower;
-            }
-        };
+        let mut follower = wait_alone(&self.follower).await;
         // What was handled meanwhile; from here on nothing is handled beside it.
         events += fresh.catch_up().await?.events;
         follower.adopt(fresh).await?;

@@ -28,8 +28,12 @@ const RATED: Duration = Duration::from_secs(1);
 /// How long the task queues for the state, until it lets those who read go first.
 const IN_QUEUE: Duration = Duration::from_millis(50);
 
-/// How soon one that stands by looks again how far the other process is, while that is behind.
+/// How soon one that stands by looks again how far the other process is, while that is behind; where it stays where it is, after
+/// pauses that grow to a second.
 const LOOKS: Duration = Duration::from_millis(25);
+
+/// How soon one that does nothing asks again for its lease, when it could not be asked.
+const RENEWS_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the task is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,33 +253,30 @@ pub(super) async fn run<H: Home>(
     // Before the first look at the log, so that what is appended during it wakes.
     let mut appended = member.store.watch();
     let mut wanted = member.wanted.subscribe();
-    let mut pause = PAUSE;
+    let (mut pause, mut looks) = (PAUSE, LOOKS);
     let mut troubles = Troubles::new(on_error);
     while !appended.is_closed() {
         let told = *wanted.borrow_and_update();
         if told == Wanted::End {
             break;
         }
-        let lease = hold.ask().await;
-        let worked = match lease.map_err(FollowError::from) {
+        if told == Wanted::Pause {
+            member.is(State::Paused);
+            stay(&mut wanted, &appended, &mut hold).await;
+            continue;
+        }
+        let worked = match hold.ask().await.map_err(FollowError::from) {
             Err(error) => Err(error),
-            // It keeps the lease, so that no other process goes on instead.
-            Ok(_) if told == Wanted::Pause => {
-                member.is(State::Paused);
-                let told = either(changed(&mut wanted), appended.closed());
-                either(told, hold.pause()).await;
-                continue;
-            }
-            Ok(lease) => {
-                if let Some(mut follower) = alone(&follower, &wanted).await {
-                    match lease {
-                        Some(lease) if lease.is_held => follower.take_over(lease),
-                        Some(_) => follower.stand_by(),
-                        None => {}
-                    }
-                } else {
+            Ok(()) => {
+                let Some(mut alone) = alone(&follower, &wanted).await else {
                     continue;
+                };
+                match hold.news() {
+                    Some(lease) if lease.is_held => alone.take_over(lease),
+                    Some(lease) => alone.stand_by(lease),
+                    None => {}
                 }
+                drop(alone);
                 if hold.is_held() || H::FOLDS {
                     work(&follower, member, &wanted, &mut hold).await
                 } else {
@@ -290,7 +291,14 @@ pub(super) async fn run<H: Home>(
                 let woken = either(appended.changed(), changed(&mut wanted));
                 either(woken, hold.pause()).await;
             }
-            Ok(Worked::Again(soon)) => either(sleep(soon), changed(&mut wanted)).await,
+            Ok(Worked::Again { has_moved }) => {
+                looks = if has_moved {
+                    LOOKS
+                } else {
+                    (looks * 2).min(RATED)
+                };
+                either(sleep(looks), changed(&mut wanted)).await;
+            }
             // It was told something else meanwhile, or another process has the lease.
             Ok(Worked::Interrupted) => {}
             Err(error) if is_transient(&error) => {
@@ -301,6 +309,7 @@ pub(super) async fn run<H: Home>(
             }
             // Whoever has the lease sees to it; here it begins again from what that one saves.
             Err(error) if !hold.is_held() => {
+                wait_alone(&follower).await.begin_again();
                 member.failed(error);
                 member.is(State::Standby);
                 either(changed(&mut wanted), hold.pause()).await;
@@ -317,14 +326,14 @@ pub(super) async fn run<H: Home>(
                         either(sleep(pause), changed(&mut wanted)).await;
                     }
                     Next::SetAside(position, attempts) if follower.read().await.key().is_some() => {
-                        let mut follower = follower.write().await;
+                        let mut follower = wait_alone(&follower).await;
                         follower.set_aside(position, &error, attempts);
                         member.failed(error);
                     }
                     _ => {
                         member.failed(error);
                         member.is(State::Stopped);
-                        stay_stopped(&mut wanted, &appended, &mut hold).await;
+                        stay(&mut wanted, &appended, &mut hold).await;
                     }
                 }
             }
@@ -333,20 +342,27 @@ pub(super) async fn run<H: Home>(
     hold.release().await;
 }
 
-/// Waits until the task is told something, and keeps the lease, so that no other process meets the same event.
-async fn stay_stopped(
+/// Waits until the task is told something, and keeps the lease if it is had, so that no other process goes on instead, or meets the
+/// same event.
+async fn stay(
     wanted: &mut watch::Receiver<Wanted>,
     appended: &crate::store::Watch,
     hold: &mut Hold,
 ) {
     while !wanted.has_changed().unwrap_or(true) && !appended.is_closed() {
-        either(
-            either(changed_here(wanted), appended.closed()),
-            hold.pause(),
-        )
-        .await;
-        // That it could not be asked is found out when the work goes on.
-        let _ = hold.ask().await;
+        let told = either(changed_here(wanted), appended.closed());
+        if hold.is_held() {
+            either(told, hold.pause()).await;
+        } else {
+            told.await;
+        }
+        if wanted.has_changed().unwrap_or(true) {
+            return;
+        }
+        if let Err(error) = hold.keep().await {
+            tracing::debug!(%error, "a lease could not be renewed");
+            either(changed_here(wanted), sleep(RENEWS_AGAIN)).await;
+        }
     }
 }
 
@@ -354,8 +370,8 @@ async fn stay_stopped(
 enum Worked {
     /// All is handled; more will be appended.
     Waits,
-    /// Another process is about to handle what there is.
-    Again(Duration),
+    /// Another process is about to handle what there is; whether it has come nearer since the last look.
+    Again { has_moved: bool },
     /// There is something to look at first.
     Interrupted,
 }
@@ -393,7 +409,7 @@ async fn work<H: Home>(
         Some(Ok(Err(error))) => Err(error),
         Some(Err(message)) => Err(FollowError::Panicked {
             projection: member.name,
-            position: follower.write().await.panicked(),
+            position: wait_alone(follower).await.panicked(),
             message,
         }),
     }
@@ -402,12 +418,17 @@ async fn work<H: Home>(
 /// Tells how far the process is that has the lease.
 async fn stand_by(member: &Member, hold: &mut Hold) -> Result<Worked, FollowError> {
     member.is(State::Standby);
-    member.is_at(hold.position());
     let end = member.store.head().await?;
+    // Afterwards, so that it is not behind what was appended before.
+    let position = hold.look().await?;
     member.told().end = end;
-    if hold.position() < end {
-        return Ok(Worked::Again(LOOKS));
+    // While nothing is to be handled, that process does not save how far it is.
+    if position < end && member.oldest_after(position, end).await?.is_some() {
+        let has_moved = member.reached.borrow().position != position;
+        member.is_at(position);
+        return Ok(Worked::Again { has_moved });
     }
+    member.is_at(position.max(end));
     Ok(Worked::Waits)
 }
 
@@ -439,6 +460,17 @@ pub(super) async fn soon_alone<H>(
     )
     .await;
     alone
+}
+
+/// The follower for oneself, however long others read it.
+pub(super) async fn wait_alone<H>(
+    follower: &RwLock<Follower<H>>,
+) -> RwLockWriteGuard<'_, Follower<H>> {
+    loop {
+        if let Some(alone) = soon_alone(follower).await {
+            return alone;
+        }
+    }
 }
 
 /// The follower for the task alone; none when it was told something meanwhile.
@@ -474,11 +506,15 @@ async fn catch_up<H: Home>(
     wanted: &watch::Receiver<Wanted>,
     stands_by: bool,
 ) -> Result<Caught, FollowError> {
-    if !stands_by {
+    {
         let Some(mut follower) = alone(follower, wanted).await else {
             return Ok(Caught::Told);
         };
-        if follower.is_to_retry().await? {
+        // Although there may be nothing new in the log.
+        if !follower.refresh().await? {
+            return Ok(Caught::Moved);
+        }
+        if !stands_by && follower.is_to_retry() {
             let events = follower.retry_set_aside().await?;
             member.has_handled(events, Instant::now());
         }

@@ -8,7 +8,8 @@
 //! - `{name}` stands for a table or an index of the projection, since each version of a projection has its own;
 //! - `$1`, `$2` and so on stand for the values.
 //!
-//! Statements run one after another, so one sees what those before it wrote. They may not begin or end a transaction.
+//! Statements run one after another, so one sees what those before it wrote. They change tables: one whose first word is not known to
+//! leave transaction and session alone is refused, as `COMMIT`, `SET` or `PRAGMA` are, and so is one that would change the log.
 
 mod batch;
 mod row;
@@ -66,7 +67,7 @@ impl Sql {
             .entry((text.as_ptr() as usize, text.len()))
             .or_insert_with(|| self.batch.add_text(self.names.filled_in(text).into()));
         self.batch.push(self.position, at, values);
-        if self.refused.is_none() && is_of_the_session(text) {
+        if self.refused.is_none() && is_the_stores(text) {
             self.refused = Some((self.position, text));
         }
     }
@@ -142,40 +143,61 @@ impl Names {
     }
 }
 
-/// Whether a statement is about the transaction or the session, which are the store's.
-fn is_of_the_session(text: &str) -> bool {
+/// Whether a statement is not for a projection to run: it is about the transaction or the session, which are the store's.
+///
+/// A database knows many ways to begin and to end them, so it is told by the first word which ones are known to do neither.
+pub(crate) fn is_the_stores(text: &str) -> bool {
     const WORDS: &[&str] = &[
-        "abort",
-        "attach",
-        "begin",
-        "commit",
-        "deallocate",
-        "detach",
-        "discard",
-        "end",
-        "listen",
-        "pragma",
-        "prepare",
-        "release",
-        "reset",
-        "rollback",
-        "savepoint",
-        "set",
-        "start",
-        "unlisten",
-        "vacuum",
+        "alter", "analyze", "call", "comment", "create", "delete", "do", "drop", "grant", "insert",
+        "lock", "merge", "notify", "refresh", "reindex", "replace", "revoke", "select", "truncate",
+        "update", "values", "with",
     ];
-    let mut text = text.trim_start();
-    loop {
-        let behind = match (text.strip_prefix("--"), text.strip_prefix("/*")) {
-            (Some(comment), _) => comment.split_once('\n'),
-            (_, Some(comment)) => comment.split_once("*/"),
-            _ => break,
-        };
-        text = behind.map_or("", |(_, text)| text.trim_start());
-    }
+    !is_one_of(text, WORDS)
+}
+
+/// Whether a statement asks for rows.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_query(text: &str) -> bool {
+    is_one_of(text, &["select", "values", "with"])
+}
+
+/// Whether the first word of a statement is one of these.
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    let text = without_comments(text);
     let word = text.split(|it: char| !it.is_ascii_alphabetic()).next();
-    word.is_some_and(|word| WORDS.iter().any(|other| word.eq_ignore_ascii_case(other)))
+    word.is_some_and(|word| words.iter().any(|other| word.eq_ignore_ascii_case(other)))
+}
+
+/// A text from its first word on.
+fn without_comments(text: &str) -> &str {
+    let mut text = text.trim_start_matches(|it: char| it.is_ascii_whitespace() || it == '(');
+    loop {
+        let behind = if let Some(comment) = text.strip_prefix("--") {
+            comment.split_once('\n').map(|(_, behind)| behind)
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            behind_comment(comment)
+        } else {
+            return text;
+        };
+        text = behind.unwrap_or_default();
+        text = text.trim_start_matches(|it: char| it.is_ascii_whitespace() || it == '(');
+    }
+}
+
+/// What follows a comment, which PostgreSQL lets stand within another one.
+fn behind_comment(mut text: &str) -> Option<&str> {
+    let mut depth = 1_u32;
+    while depth > 0 {
+        let end = text.find("*/")?;
+        let begin = text.find("/*").filter(|begin| *begin < end);
+        depth = if begin.is_some() {
+            depth + 1
+        } else {
+            depth - 1
+        };
+        text = text.get(begin.unwrap_or(end) + 2..)?;
+    }
+    Some(text)
 }
 
 /// The names in a text's braces.
@@ -275,6 +297,34 @@ mod tests {
         );
         assert_eq!(made("CREATE INDEX {by_a} ON {board} (a)"), None);
         assert_eq!(made("INSERT INTO {board} VALUES (1)"), None);
+    }
+
+    #[test]
+    fn what_ends_the_transaction_is_known_behind_whatever_stands_before_it() {
+        let texts = [
+            "COMMIT",
+            ";COMMIT",
+            " /* x */ End",
+            "/* /* */ */ COMMIT",
+            "--\nABORT",
+            "-- x",
+            "",
+            "/* x",
+            "\u{feff}COMMIT",
+            "PRAGMA x",
+            "END",
+        ];
+        for text in texts {
+            assert!(is_the_stores(text), "{text}");
+        }
+        let texts = [
+            "insert into {a}",
+            "-- x\n/* /* */ y */ (SELECT 1)",
+            "WITH x AS (SELECT 1) DELETE FROM {a}",
+        ];
+        for text in texts {
+            assert!(!is_the_stores(text), "{text}");
+        }
     }
 
     #[test]

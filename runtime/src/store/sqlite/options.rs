@@ -273,6 +273,7 @@ impl SqliteOptions {
         } else {
             self.set_up_writer(&connection).map_err(refused)?;
             let limit = turn::be_patient(&mut connection).map_err(refused)?;
+            super::tables::guard(&mut connection).map_err(refused)?;
             let writer = Writer::new(connection, limit, turnstile, watched.clone(), url.clone());
             Some(Writing::start(writer).map_err(unavailable)?)
         };

@@ -1,13 +1,15 @@
 //! The tables of projections: what they ask to be written, and what is asked of them.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
 
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, ToSql};
 use serde_json::Value as Json;
 
 use super::writer::{Stop, Transaction};
-use crate::sql::{Batch, Row, Value};
+use crate::sql::{self, Batch, Row, Value};
 use crate::store::{BackendError, CheckpointError, Dialect, ProjectionKey};
 
 /// How tables are named and views are found.
@@ -43,6 +45,70 @@ enum Misfit {
     Unused(usize, usize),
     #[error("it ended the transaction, in which checkpoint and tables are written together")]
     Ended,
+    #[error("a query reads tables: it begins with SELECT, WITH or VALUES")]
+    NoQuery,
+}
+
+/// The tables and views of the log, which are not for a statement of a projection: on this connection no triggers protect them.
+const OWN: &[&str] = &[
+    "checkpoints",
+    "dead_letters",
+    "events",
+    "kinds",
+    "log",
+    "snapshots",
+    "streams",
+    "tenants",
+];
+
+thread_local! {
+    /// Whether the statement that is prepared or run here is a projection's.
+    static IS_PROJECTIONS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, what is prepared is a projection's.
+struct OfProjection;
+
+impl OfProjection {
+    fn begin() -> Self {
+        IS_PROJECTIONS.set(true);
+        Self
+    }
+}
+
+impl Drop for OfProjection {
+    fn drop(&mut self) {
+        IS_PROJECTIONS.set(false);
+    }
+}
+
+/// Lets no statement of a projection change what is not a projection's.
+pub(super) fn guard(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.authorizer(Some(|asked: AuthContext<'_>| {
+        let is_own = |name: &str| OWN.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let is_denied = match asked.action {
+            AuthAction::Insert { table_name }
+            | AuthAction::Update { table_name, .. }
+            | AuthAction::Delete { table_name }
+            | AuthAction::CreateIndex { table_name, .. }
+            | AuthAction::CreateTrigger { table_name, .. }
+            | AuthAction::DropIndex { table_name, .. }
+            | AuthAction::DropTable { table_name }
+            | AuthAction::DropTrigger { table_name, .. }
+            | AuthAction::AlterTable { table_name, .. } => is_own(table_name),
+            AuthAction::DropView { view_name } => is_own(view_name),
+            AuthAction::Attach { .. }
+            | AuthAction::Detach { .. }
+            | AuthAction::Savepoint { .. }
+            | AuthAction::Transaction { .. } => true,
+            _ => false,
+        };
+        if is_denied && IS_PROJECTIONS.get() {
+            Authorization::Deny
+        } else {
+            Authorization::Allow
+        }
+    }))
 }
 
 fn misfit(error: Misfit) -> rusqlite::Error {
@@ -102,6 +168,7 @@ pub(super) fn write(
     if !batch.is_empty() {
         transaction.wrote();
     }
+    let _of_projection = OfProjection::begin();
     for asked in batch.iter() {
         let run = || {
             let mut statement = connection.prepare_cached(asked.text)?;
@@ -112,19 +179,23 @@ pub(super) fn write(
             Ok(())
         };
         let outcome: rusqlite::Result<()> = run();
-        if connection.is_autocommit() {
-            // Nothing of the transaction is left, or all of it is there too early.
-            return Err(Stop::Failed(misfit(Misfit::Ended)));
-        }
+        let refused = |error: rusqlite::Error| CheckpointError::Statement {
+            projection: projection.to_string(),
+            position: asked.position,
+            text: asked.text.to_owned(),
+            source: BackendError::new(error),
+        };
+        // `INSERT OR ROLLBACK` does, where a rule refuses the row. A failure of the disk may, too.
+        let has_ended = connection.is_autocommit();
         match outcome {
+            Ok(()) if has_ended => return Err(Stop::Ended(refused(misfit(Misfit::Ended)))),
             Ok(()) => {}
             Err(error) if is_refusal(&error) => {
-                return Err(Stop::Refused(CheckpointError::Statement {
-                    projection: projection.to_string(),
-                    position: asked.position,
-                    text: asked.text.to_owned(),
-                    source: BackendError::new(error),
-                }));
+                return Err(if has_ended {
+                    Stop::Ended(refused(error))
+                } else {
+                    Stop::Refused(refused(error))
+                });
             }
             Err(error) => return Err(Stop::Failed(error)),
         }
@@ -138,6 +209,10 @@ pub(super) fn query(
     text: &str,
     values: &[Value],
 ) -> rusqlite::Result<Vec<Row>> {
+    // Anything else could leave a transaction open, in which this connection would see nothing new any more.
+    if !sql::is_query(text) {
+        return Err(misfit(Misfit::NoQuery));
+    }
     let mut statement = connection.prepare_cached(text)?;
     bind(&mut statement, values)?;
     let names: Vec<String> = statement

@@ -47,7 +47,14 @@ pub(super) enum Stop<E> {
     Refused(E),
     /// The database failed.
     Failed(rusqlite::Error),
+    /// It ended the transaction, which is gone with all that others wrote: those are done again without it.
+    Ended(E),
 }
+
+/// A work has ended the transaction of all.
+#[derive(Debug, thiserror::Error)]
+#[error("a statement of a projection ended the transaction")]
+struct EndedByWork;
 
 impl<E> From<rusqlite::Error> for Stop<E> {
     fn from(error: rusqlite::Error) -> Self {
@@ -120,6 +127,8 @@ trait Job: Send {
 struct Slot<W: Work> {
     work: W,
     outcome: Option<Result<W::Done, W::Error>>,
+    /// Why the transaction failed, where this is at fault.
+    fault: Option<W::Error>,
     waiting: Option<oneshot::Sender<Result<W::Done, W::Error>>>,
 }
 
@@ -129,6 +138,7 @@ impl<W: Work> Job for Slot<W> {
     }
 
     fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<bool> {
+        self.fault = None;
         match self.work.write(transaction) {
             Ok(done) => {
                 self.outcome = Some(Ok(done));
@@ -139,11 +149,18 @@ impl<W: Work> Job for Slot<W> {
                 Ok(true)
             }
             Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Ended(error)) => {
+                self.fault = Some(error);
+                Err(rusqlite::Error::ToSqlConversionFailure(EndedByWork.into()))
+            }
         }
     }
 
     fn fail(&mut self, url: &str, failure: Failure) {
-        self.outcome = Some(Err(W::Error::from_failure(url, failure)));
+        let fault = self.fault.take();
+        self.outcome = Some(Err(
+            fault.unwrap_or_else(|| W::Error::from_failure(url, failure))
+        ));
     }
 
     fn deliver(self: Box<Self>) {
@@ -433,6 +450,7 @@ impl Writing {
         let job = Slot {
             work,
             outcome: None,
+            fault: None,
             waiting: Some(waiting),
         };
         if !shared.enqueue(Box::new(job)) {
@@ -483,6 +501,7 @@ impl Shared {
         let mut slot = Slot {
             work,
             outcome: None,
+            fault: None,
             waiting: None,
         };
         if !writer.commit(&mut [&mut slot], SHORT) {
