@@ -367,18 +367,16 @@ impl<H: Home> Follower<H> {
         Ok(true)
     }
 
-    /// Whatever is kept is replaced by the next save.
-    async fn begin(&mut self) -> Result<(), FollowError> {
-        if let Some(key) = self.home.key() {
-            let kept = self
-                .store
-                .backend()
-                .checkpoint(self.store.tenant(), key)
-                .await?;
-            self.revision = kept.map_or(0, |kept| kept.revision);
-            self.fence = self.fence.map(|_| self.revision);
-        }
-        Ok(())
+    /// Whatever is kept is replaced by the next save; tells what that is.
+    async fn begin(&mut self) -> Result<Option<Checkpoint>, FollowError> {
+        let Some(key) = self.home.key() else {
+            return Ok(None);
+        };
+        let backend = self.store.backend();
+        let kept = backend.checkpoint(self.store.tenant(), key).await?;
+        self.revision = kept.as_ref().map_or(0, |kept| kept.revision);
+        self.fence = self.fence.map(|_| self.revision);
+        Ok(kept)
     }
 
     /// Runs statements with the checkpoint as it is, and lets go of all other versions.
@@ -582,7 +580,10 @@ impl<H: Rebuild> Follower<H> {
             // Whoever else runs it takes what was rebuilt from the store, as soon as it is there. Should this end here, the other's is
             // taken, not replaced by the old one.
             self.ahead = true;
-            self.begin().await?;
+            let kept = self.begin().await?;
+            // What is replaced is what is kept now, which may be the work of another rebuild.
+            self.home
+                .restore(kept.as_ref().and_then(|kept| kept.state.as_deref()))?;
         }
         self.home.take(fresh.home);
         (self.position, self.saved) = (fresh.position, fresh.position);

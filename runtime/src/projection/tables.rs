@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Store;
 use crate::event::DecodeError;
@@ -72,7 +73,7 @@ pub struct Tables<P> {
     reader: TableReader<P>,
     tenant: u64,
     sql: Sql,
-    /// Which of the tables that the same code has made.
+    /// Which of the tables that the same code has made; 0 for the first.
     generation: u64,
     /// They are built beside others, and not shown yet.
     beside: bool,
@@ -96,6 +97,12 @@ enum Shown {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     generation: u64,
+}
+
+/// A number that no other rebuild has: of two that run at once, in whichever processes, and of one that was killed, none touches the
+/// tables of another, which may be those that are shown by now.
+fn new_generation() -> u64 {
+    Uuid::now_v7().as_u64_pair().1
 }
 
 /// Asks the tables of a projection.
@@ -366,7 +373,7 @@ impl<P: TableProjection> Tables<P> {
         P::TABLES.iter().filter_map(|text| sql::table_made_by(text))
     }
 
-    /// Makes the tables. What is left of some that were never finished goes first.
+    /// Makes the tables.
     fn make(&self, batch: &mut Batch) {
         let names = self.names();
         for table in Self::tables() {
@@ -553,7 +560,7 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
             reader: self.reader.clone(),
             tenant: self.tenant,
             sql: Sql::default(),
-            generation: self.generation + 1,
+            generation: new_generation(),
             beside: true,
             made: false,
             shown: Shown::Others,
@@ -565,9 +572,9 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
 
     fn adoption(&self, fresh: &mut Self) -> Result<Saved, FollowError> {
         let mut sql = Batch::default();
+        // They are made when this is saved, which may take several attempts.
         if !fresh.made {
             fresh.make(&mut sql);
-            fresh.made = true;
         }
         fresh.show(&mut sql);
         self.drop(&mut sql);
