@@ -3,11 +3,12 @@
 //!
 //! `history` is what callers saw, `oracle` says whether a log explains it, `writers` and `readers` are the callers,
 //! `child` runs them in a process of their own, `crash` kills those over a SQLite file, `races` lets them compete on every store,
-//! `ended` kills them and ends their connections while they compete on a server.
+//! `ended` kills them and ends their connections while they compete on a server, `followers` kills and stops those that run
+//! projections and reactions.
 //!
 //! | variable | what it does | without it |
 //! |---|---|---|
-//! | `RECOUNT_KILLS` | how many processes are killed | 200 |
+//! | `RECOUNT_KILLS` | how many processes are killed; a fifth of them in each test of followers | 200 |
 //! | `RECOUNT_RACE_SECONDS` | how long each kind of race takes | 5 |
 //! | `RECOUNT_SEED` | repeats the choices of a run that failed, as far as its timing allows | another each time |
 
@@ -18,6 +19,7 @@ mod domain;
 mod draws;
 mod ended;
 mod faults;
+mod followers;
 mod history;
 mod oracle;
 mod races;

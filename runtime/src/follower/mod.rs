@@ -390,7 +390,7 @@ impl<H: Home> Follower<H> {
         Ok(true)
     }
 
-    /// Whatever is kept is replaced by the next save.
+    /// Whatever is kept is replaced by the next save; tells what that is.
     async fn begin(&mut self) -> Result<Option<Checkpoint>, FollowError> {
         let Some(key) = self.home.key() else {
             return Ok(None);

@@ -127,7 +127,7 @@ pub struct Tables<P> {
     reader: TableReader<P>,
     tenant: u64,
     sql: Sql,
-    /// Which of the tables that the same code has made.
+    /// Which of the tables that the same code has made; 0 for the first.
     generation: u64,
     /// They are built beside others, and not shown yet.
     beside: bool,
@@ -157,6 +157,12 @@ enum Shown {
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     generation: u64,
+}
+
+/// A number that no other rebuild has: of two that run at once, in whichever processes, and of one that was killed, none touches the
+/// tables of another, which may be those that are shown by now.
+fn new_generation() -> u64 {
+    Uuid::now_v7().as_u64_pair().1
 }
 
 /// Asks the tables of a projection.
@@ -480,7 +486,7 @@ impl<P: TableProjection> Tables<P> {
         P::TABLES.iter().filter_map(|text| sql::table_made_by(text))
     }
 
-    /// Makes the tables. What is left of some that were never finished goes first.
+    /// Makes the tables.
     fn make(&self, batch: &mut Batch) {
         let names = self.names();
         for table in Self::tables() {
@@ -712,16 +718,16 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
             reader: self.reader.clone(),
             tenant: self.tenant,
             sql: Sql::default(),
-            generation: self.generation,
+            generation: new_generation(),
             beside: true,
             made: false,
             shown: Shown::Others,
             found: Vec::new(),
             at: Position::START,
         };
-        // One of its own, since others may be built at the same time, or were built since this one was loaded.
+        // Half of the numbers of a suffix are lost, so it is looked at once more.
         while fresh.names().suffix == self.names().suffix {
-            fresh.generation = Uuid::now_v7().as_u64_pair().1;
+            fresh.generation = new_generation();
         }
         fresh.sql = Sql::with_names(fresh.names());
         fresh
@@ -729,9 +735,9 @@ impl<P: TableProjection + Clone> Rebuild for Tables<P> {
 
     fn adoption(&self, fresh: &mut Self) -> Result<Saved, FollowError> {
         let mut sql = Batch::default();
+        // They are made when this is saved, which may take several attempts.
         if !fresh.made {
             fresh.make(&mut sql);
-            fresh.made = true;
         }
         fresh.show(&mut sql);
         self.drop(&mut sql);

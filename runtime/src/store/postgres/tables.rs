@@ -168,8 +168,13 @@ struct Transaction(Option<Connection<'static>>);
 
 impl Transaction {
     async fn begin(connection: Connection<'static>) -> Result<Self, Cause> {
-        connection.client().batch_execute("BEGIN").await?;
-        Ok(Self(Some(connection)))
+        let transaction = Self(Some(connection));
+        // From here on the connection is not given back: dropped while this is on its way, the transaction would stay open in the pool,
+        // and what others write there would be answered as stored and be undone.
+        if let Some(connection) = &transaction.0 {
+            connection.client().batch_execute("BEGIN").await?;
+        }
+        Ok(transaction)
     }
 
     fn connection(&self) -> Option<&Connection<'static>> {
