@@ -92,7 +92,10 @@ impl Handle {
         let mut reached = self.0.reached.subscribe();
         // The sender lives as long as this handle.
         let last = reached.wait_for(|reached| is_decided(*reached, position).is_ready());
-        let last = last.await.map_or(*self.0.reached.borrow(), |last| *last);
+        // What is waited for comes with a lock on it, so only once that is let go may it be asked for again: a second lock would wait
+        // for a task that is about to write, which waits for the first.
+        let last = last.await.map(|last| *last);
+        let last = last.unwrap_or_else(|_| *self.0.reached.borrow());
         if is_decided(last, position) == Poll::Ready(true) {
             return Ok(());
         }
