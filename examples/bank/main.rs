@@ -1,6 +1,7 @@
 //! A bank and its orders: commands and their refusals, projections, time travel, and a transfer in one unit of work.
 //!
-//! Run it with `cargo run --example bank`, or on a file of your own with `-- --store sqlite:bank.db`.
+//! Run it with `cargo run --example bank`, or on a file of your own with `-- --store sqlite:bank.db`. With `-- --events 200000` so many
+//! deposits are stored before anything else, and on a terminal the projections can be watched while they catch up with them.
 
 mod account;
 mod money;
@@ -18,14 +19,38 @@ use recount::prelude::*;
 use recount::projection::Projector;
 use recount::repository::ExecuteError;
 use recount::runner::{Live, Runner};
+use std::process::ExitCode;
+use support::{AnyError, Opt, Options, progress};
 use views::{AccountBalances, OrderStatus};
 
-type AnyError = Box<dyn std::error::Error>;
+const OPTIONS: &[Opt] = &[(
+    "--events",
+    "N",
+    "store so many deposits first, for the projections to catch up with",
+)];
 
 #[tokio::main]
-async fn main() -> Result<(), AnyError> {
-    let store = support::open_store("bank").await?;
+async fn main() -> ExitCode {
+    support::ended(run().await)
+}
+
+async fn run() -> Result<(), AnyError> {
+    let Some(options) = Options::read("bank", OPTIONS)? else {
+        return Ok(());
+    };
+    let deposits: u64 = match options.value("--events") {
+        Some(number) => number
+            .parse()
+            .map_err(|_| format!("--events {number}: write a whole number, such as 100000"))?,
+        None => 0,
+    };
+    let store = options.open_store().await?;
+    if deposits > 0 {
+        fill(&store, deposits).await?;
+    }
     let bank = Bank::open(&store).await?;
+    // What an earlier run left to do, or what was stored above.
+    bank.handled().await?;
 
     bank.account().await?;
     bank.order().await?;
@@ -39,8 +64,39 @@ async fn main() -> Result<(), AnyError> {
 
     // What was written last is handled before the program ends; else the next run would do it.
     bank.handled().await?;
+    progress::at_the_end(&progress::all_of(&bank.runner)).await;
     bank.runner.shutdown().await;
     store.close().await?;
+    Ok(())
+}
+
+/// Stores many small deposits on one account, a hundred in each append.
+async fn fill(store: &Store, deposits: u64) -> Result<(), AnyError> {
+    let accounts = Repository::<BankAccount>::new(store);
+    let coins = AccountId::new("account_999")?;
+    if !accounts.exists(&coins).await? {
+        let opened = BankAccount::open("Collection of coins", Cents(0));
+        accounts.create(&coins, opened).await?;
+    }
+    let bar = progress::bar("depositing", deposits);
+    let mut left = deposits;
+    while left > 0 {
+        let now = left.min(100);
+        let deposit = |account: &BankAccount| {
+            let mut account = account.clone();
+            let one = |_| {
+                let deposited = account.deposit(Cents(1), "A coin")?;
+                account.balance = deposited.balance_after;
+                Ok(deposited)
+            };
+            (0..now).map(one).collect::<Result<Vec<_>, _>>()
+        };
+        accounts.execute(&coins, deposit).await?;
+        left -= now;
+        bar.inc(now);
+    }
+    bar.finish_and_clear();
+    println!("Stored {deposits} deposits.\n");
     Ok(())
 }
 
@@ -180,9 +236,7 @@ impl Bank {
 
     /// Waits for the projections, which are a moment behind, until they have handled all that is written.
     async fn handled(&self) -> Result<(), AnyError> {
-        let head = self.store.head().await?;
-        self.balances.wait_for(head).await?;
-        self.order_status.wait_for(head).await?;
+        progress::caught_up(&progress::all_of(&self.runner)).await?;
         Ok(())
     }
 

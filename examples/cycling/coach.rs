@@ -1,18 +1,15 @@
-//! The coach: reacts to a workout that was too hard by analysing it and lowering the load.
+//! The coach: reacts to a workout that was too hard by analysing it, and to the analysis by lowering the load.
 //!
-//! It is a list of what is to be done, folded from the events and kept in the store, and a loop that does it. A crash
-//! between two steps leaves the list as the events say, so the next run goes on where the last one stopped.
+//! Both are commands in answer to an event, given through [`Act`]: handled again, as after a crash between two steps, an event is
+//! answered with what was done the first time. Each names the event as its cause, so the log tells why the load went down.
 
-use std::collections::BTreeMap;
-
-use recount::log::{EventId, Metadata};
 use recount::prelude::*;
-use recount::projection::Projector;
+use tokio::sync::mpsc;
 
-use crate::plan::{
-    PerformanceAnalyzed, PlanId, TrainingLoadAdjusted, TrainingPlan, WorkoutCompleted,
-    WorkoutScheduledV2,
-};
+use crate::plan::{PerformanceAnalyzed, TrainingPlan, WorkoutCompleted, WorkoutScheduledV2};
+
+/// Who is said to have acted.
+const ACTOR: &str = "coach";
 
 /// The effort, of 10, from which a workout counts as hard.
 const HARD: u8 = 8;
@@ -39,97 +36,77 @@ fn expected_average(workout: &WorkoutScheduledV2) -> u32 {
     total.checked_div(minutes).unwrap_or(0)
 }
 
-/// What the coach still has to do for a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum Task {
-    Analyze { because_of: EventId },
-    Adjust { because_of: EventId },
+/// Reacts to events, and says what it did.
+#[derive(Debug)]
+pub struct Coach {
+    says: mpsc::UnboundedSender<String>,
 }
 
-/// The coach's list.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct CoachTasks {
-    workouts: BTreeMap<String, BTreeMap<chrono::NaiveDate, u32>>,
-    open: BTreeMap<String, Task>,
-}
+/// What stood in the way; the event is handled again.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-#[projection(name = "coach-tasks", of(TrainingPlan))]
-impl CoachTasks {
-    fn scheduled(&mut self, event: WorkoutScheduledV2, at: &Envelope) {
-        let expected = expected_average(&event);
-        self.workouts
-            .entry(at.stream.id().to_owned())
-            .or_default()
-            .insert(event.date, expected);
-    }
-
-    fn completed(&mut self, event: WorkoutCompleted, at: &Envelope) {
-        let expected = self
-            .workouts
-            .get_mut(at.stream.id())
-            .and_then(|plan| plan.remove(&event.date));
-        if event.perceived_effort >= HARD
-            && expected.is_some_and(|expected| event.actual_power < expected)
-        {
-            self.open.insert(
-                at.stream.id().to_owned(),
-                Task::Analyze { because_of: at.id },
-            );
+#[reaction(name = "coach", of(TrainingPlan))]
+impl Coach {
+    async fn completed(
+        &self,
+        event: WorkoutCompleted,
+        at: &Envelope,
+        act: &Act,
+    ) -> Result<(), Failed> {
+        if event.perceived_effort < HARD {
+            return Ok(());
         }
-    }
-
-    fn analyzed(&mut self, _: PerformanceAnalyzed, at: &Envelope) {
-        if let Some(task @ Task::Analyze { .. }) = self.open.get_mut(at.stream.id()) {
-            *task = Task::Adjust { because_of: at.id };
+        let areas = ["power_output", "perceived_effort_high"];
+        let mut was_hard = false;
+        let analyze = |plan: &TrainingPlan| {
+            let scheduled = plan.scheduled.get(&event.date);
+            let is_weak = scheduled.is_some_and(|it| event.actual_power < expected_average(it));
+            // Somebody else may have been faster: a workout is analysed once.
+            was_hard = is_weak && plan.analyses < plan.completed.len();
+            let result = "High effort at less than the expected power";
+            Ok(was_hard.then(|| plan.analyze(result, &areas)))
+        };
+        let (id, act) = (at.id_of::<TrainingPlan>()?, as_coach(act));
+        let version = act.execute(&id, analyze).await?.version();
+        if was_hard {
+            self.say(format!("{id}: performance analyzed, version {version}"));
         }
+        Ok(())
     }
 
-    fn adjusted(&mut self, _: TrainingLoadAdjusted, at: &Envelope) {
-        self.open.remove(at.stream.id());
+    async fn analyzed(
+        &self,
+        _: PerformanceAnalyzed,
+        at: &Envelope,
+        act: &Act,
+    ) -> Result<(), Failed> {
+        // Who analyses by hand also draws the conclusions.
+        if at.metadata.actor.as_deref() != Some(ACTOR) {
+            return Ok(());
+        }
+        let (id, act) = (at.id_of::<TrainingPlan>()?, as_coach(act));
+        let adjust =
+            |plan: &TrainingPlan| Ok(plan.adjust_load(-5.0, "The last workout was too hard"));
+        let adjusted = act.execute(&id, adjust).await?;
+        self.say(format!(
+            "{id}: load adjusted, version {}",
+            adjusted.version()
+        ));
+        Ok(())
     }
 }
 
-/// Does what is on the list until nothing is left; returns what was done.
-pub async fn react(store: &Store) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-    let plans = Repository::<TrainingPlan>::new(store);
-    let mut tasks = Projector::<CoachTasks>::stored(store).await?;
-    let mut done = Vec::new();
-    loop {
-        tasks.catch_up().await?;
-        let Some((plan, task)) = tasks
-            .open
-            .first_key_value()
-            .map(|(plan, task)| (plan.clone(), *task))
-        else {
-            return Ok(done);
-        };
-        let id = PlanId::new(plan)?;
-        let (Task::Analyze { because_of } | Task::Adjust { because_of }) = task;
-        let plans = plans.with_metadata(Metadata::new().actor("coach").causation(because_of.0));
-        let appended = match task {
-            Task::Analyze { .. } => {
-                let areas = ["power_output", "perceived_effort_high"];
-                // A second coach may have been faster: a workout is analysed once.
-                let decide = |plan: &TrainingPlan| {
-                    let open = plan.analyses < plan.completed.len();
-                    Ok(open.then(|| {
-                        plan.analyze("High effort at less than the expected power", &areas)
-                    }))
-                };
-                plans.execute(&id, decide).await?
-            }
-            Task::Adjust { .. } => {
-                let decide = |plan: &TrainingPlan| {
-                    Ok(plan.adjust_load(-5.0, "The last workout was too hard"))
-                };
-                plans.execute(&id, decide).await?
-            }
-        };
-        let what = if matches!(task, Task::Analyze { .. }) {
-            "performance analyzed"
-        } else {
-            "load adjusted"
-        };
-        done.push(format!("{id}: {what}, version {}", appended.version()));
+impl Coach {
+    pub fn new(says: mpsc::UnboundedSender<String>) -> Self {
+        Self { says }
     }
+
+    fn say(&self, what: String) {
+        // Nobody need listen.
+        let _ = self.says.send(what);
+    }
+}
+
+fn as_coach(act: &Act) -> Act {
+    act.with_metadata(Metadata::new().actor(ACTOR))
 }

@@ -12,6 +12,7 @@ mod support;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
 use chrono::{Days, NaiveDate};
 use plan::{PlanId, TrainingPlan, WorkoutScheduled};
@@ -19,13 +20,27 @@ use recount::event::Event as _;
 use recount::log::{Expected, NewEvent, Query};
 use recount::prelude::*;
 use recount::projection::Projector;
+use recount::reaction::Reactor;
+use recount::runner::{Live, Runner};
 use stats::AthleteTrainingStats;
+use support::{AnyError, Options, progress};
+use tokio::sync::mpsc;
 
-type AnyError = Box<dyn std::error::Error>;
+use coach::Coach;
 
 #[tokio::main]
-async fn main() -> Result<(), AnyError> {
-    let store = support::open_store("cycling").await?;
+async fn main() -> ExitCode {
+    support::ended(run().await)
+}
+
+async fn run() -> Result<(), AnyError> {
+    let Some(options) = Options::read("cycling", &[])? else {
+        return Ok(());
+    };
+    let store = options.open_store().await?;
+    // The statistics are kept up to date from here on, while everything else happens.
+    let runner = Runner::new();
+    let stats = runner.add(Projector::<AthleteTrainingStats>::stored(&store).await?);
     let plans = Repository::<TrainingPlan>::new(&store);
     let id = PlanId::new("plan-001")?;
 
@@ -36,9 +51,11 @@ async fn main() -> Result<(), AnyError> {
     what_if(&plans, &id).await?;
     temporal_queries(&store, &plans, &id).await?;
     rules(&plans, &id).await?;
-    older_events_and_the_coach(&store, &plans).await?;
-    dashboard(&store).await?;
+    older_events_and_the_coach(&store, &plans, &runner).await?;
+    dashboard(&stats).await?;
     snapshot(&store, &plans, &id).await?;
+    progress::at_the_end(&progress::all_of(&runner)).await;
+    runner.shutdown().await;
 
     store.close().await?;
     Ok(())
@@ -256,6 +273,7 @@ async fn rules(plans: &Repository<TrainingPlan>, id: &PlanId) -> Result<(), AnyE
 async fn older_events_and_the_coach(
     store: &Store,
     plans: &Repository<TrainingPlan>,
+    runner: &Runner,
 ) -> Result<(), AnyError> {
     println!("--- A workout of version 1, and the coach ---");
     let id = PlanId::new("plan-002")?;
@@ -295,7 +313,16 @@ async fn older_events_and_the_coach(
             })
             .await?;
     }
-    for done in coach::react(store).await? {
+    // The plan before was analysed by hand, so the coach begins only now; it finds nothing left to do there.
+    let (says, mut said) = mpsc::unbounded_channel();
+    runner.add(Reactor::new(Coach::new(says), store).await?);
+    // What the coach does, it reacts to once more.
+    let mut seen = Position::START;
+    while seen < store.head().await? {
+        seen = store.head().await?;
+        progress::caught_up(&progress::all_of(runner)).await?;
+    }
+    while let Ok(done) = said.try_recv() {
         println!("The coach: {done}");
     }
     let plan = plans.load(&id).await?;
@@ -307,10 +334,10 @@ async fn older_events_and_the_coach(
     Ok(())
 }
 
-async fn dashboard(store: &Store) -> Result<(), AnyError> {
+async fn dashboard(stats: &Live<Projector<AthleteTrainingStats>>) -> Result<(), AnyError> {
     println!("--- Athletes ---");
-    let mut stats = Projector::<AthleteTrainingStats>::stored(store).await?;
-    stats.catch_up().await?;
+    stats.caught_up().await?;
+    let stats = stats.read().await;
     for (athlete, stats) in stats.all() {
         let power = stats.average_power().map_or_else(
             || "no power yet".to_owned(),

@@ -557,3 +557,39 @@ async fn one_whose_runner_is_gone_cannot_be_resumed() {
     balances.resume();
     comes_to(&balances, State::Ended).await;
 }
+
+#[test]
+fn those_who_wait_and_what_they_wait_for_never_stop_each_other() {
+    let (done, ended) = std::sync::mpsc::channel();
+    // Threads that stop each other cannot be waited for, so they are left behind.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(3)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let store = Store::connect("memory:").await.unwrap();
+            let runner = Runner::new();
+            let balances = runner.add(Projector::<Balances>::in_memory(&store));
+            let waiting = [(); 2].map(|()| {
+                let (store, balances) = (store.clone(), balances.clone());
+                tokio::spawn(async move {
+                    while store.head().await.unwrap() < Position(3000) {
+                        balances.wait_for(balances.position()).await.unwrap();
+                    }
+                })
+            });
+            let mut last = Position::START;
+            while last < Position(3000) {
+                last = deposit(&store, "a", 1).await;
+            }
+            balances.wait_for(last).await.unwrap();
+            for task in waiting {
+                task.await.unwrap();
+            }
+        });
+        done.send(()).unwrap();
+    });
+    ended.recv_timeout(Duration::from_secs(60)).unwrap();
+}
