@@ -281,13 +281,11 @@ impl<H: Home> Follower<H> {
             Err(error) => return Err(error),
         }
         *events += count;
-        match failed {
-            Some((_, error)) => Err(error),
-            None => {
-                self.suspect = self.suspect.filter(|suspect| *suspect > last);
-                Ok(Step::Went)
-            }
+        if let Some((_, error)) = failed {
+            return Err(error);
         }
+        self.suspect = self.suspect.filter(|suspect| *suspect > last);
+        Ok(Step::Went)
     }
 
     /// Whether what it does is saved in the store.

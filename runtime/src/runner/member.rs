@@ -267,22 +267,14 @@ pub(super) async fn run<H: Home>(
         }
         let worked = match hold.ask().await.map_err(FollowError::from) {
             Err(error) => Err(error),
-            Ok(()) => {
-                let Some(mut alone) = alone(&follower, &wanted).await else {
-                    continue;
-                };
-                match hold.news() {
-                    Some(lease) if lease.is_held => alone.take_over(lease),
-                    Some(lease) => alone.stand_by(lease),
-                    None => {}
-                }
-                drop(alone);
+            Ok(()) if tell(&follower, &wanted, &mut hold).await => {
                 if hold.is_held() || H::FOLDS {
                     work(&follower, member, &wanted, &mut hold).await
                 } else {
                     stand_by(member, &mut hold).await
                 }
             }
+            Ok(()) => continue,
         };
         match worked {
             Ok(Worked::Waits) => {
@@ -340,6 +332,23 @@ pub(super) async fn run<H: Home>(
         }
     }
     hold.release().await;
+}
+
+/// Tells the follower what is new about the lease; false when the task was told something first.
+async fn tell<H: Home>(
+    follower: &RwLock<Follower<H>>,
+    wanted: &watch::Receiver<Wanted>,
+    hold: &mut Hold,
+) -> bool {
+    let Some(mut follower) = alone(follower, wanted).await else {
+        return false;
+    };
+    match hold.news() {
+        Some(lease) if lease.is_held => follower.take_over(lease),
+        Some(lease) => follower.stand_by(lease),
+        None => {}
+    }
+    true
 }
 
 /// Waits until the task is told something, and keeps the lease if it is had, so that no other process goes on instead, or meets the
