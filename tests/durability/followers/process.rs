@@ -175,7 +175,9 @@ async fn follow(
     let outside = job.folder.join("outside");
     let sums = persist(async || Projector::<Sums>::stored(store).await).await;
     let entries = persist(async || TableProjector::new(entries, store).await).await;
-    let hesitant = persist(async || TableProjector::new(Hesitant::default(), store).await).await;
+    let hesitant =
+        persist(async || TableProjector::new(Hesitant::new(job.schema.as_deref()), store).await)
+            .await;
     let picky = persist(async || TableProjector::new(Picky { mended }, store).await).await;
     let sums = runner.add(sums);
     let entries = runner.add(entries);

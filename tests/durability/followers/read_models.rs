@@ -93,6 +93,15 @@ impl Sums {
 const LEASE_ON_SQLITE: &str = "INSERT INTO {entries} (nth, position, number, stream, pid, holder, revision)
      SELECT t.events, $1, $2, $3, $4, hex(c.holder), c.revision FROM {tally} AS t, checkpoints AS c WHERE c.projection = 'entries'";
 
+/// What is said on a server's schema instead.
+fn on(schema: &str, sqlite: &'static str) -> &'static str {
+    // A statement's text lives as long as the process.
+    sqlite
+        .replace("hex(c.holder)", "c.holder::text")
+        .replace("checkpoints", &format!("{schema}.checkpoints"))
+        .leak()
+}
+
 /// A row for each event, without a key that would refuse a second one.
 #[derive(Debug, Clone, Copy)]
 pub struct Entries {
@@ -111,11 +120,7 @@ impl Entries {
                  SELECT events, $1, $2, $3, $4, '', 0 FROM {tally}"
             }
             None => LEASE_ON_SQLITE,
-            // A statement's text lives as long as the process.
-            Some(schema) => LEASE_ON_SQLITE
-                .replace("hex(c.holder)", "c.holder::text")
-                .replace("checkpoints", &format!("{schema}.checkpoints"))
-                .leak(),
+            Some(schema) => on(schema, LEASE_ON_SQLITE),
         };
         Self {
             pid: std::process::id(),
@@ -191,15 +196,29 @@ impl Echoes {
 /// The row that a table refuses.
 const REFUSED: i64 = -1;
 
-/// Refuses some events when it meets them for the first time, and some also the second.
-#[derive(Debug, Default)]
+/// Refuses some events when it meets them for the first time, and some also the second. So it often goes back to what is saved, which
+/// another process may have changed meanwhile.
+#[derive(Debug)]
 pub struct Hesitant {
     met: Mutex<HashMap<Position, u64>>,
+    pid: u32,
+    /// How a row is written, with who has the lease.
+    insert: &'static str,
 }
 
 impl Hesitant {
     /// Of those that are refused, every second one is twice.
-    pub const EVERY: u64 = 9;
+    const EVERY: u64 = 3;
+
+    /// On a server's schema, if it is one.
+    pub fn new(schema: Option<&str>) -> Self {
+        let on_sqlite = "INSERT INTO {waited_for} SELECT $1, $2, $3, hex(c.holder) FROM checkpoints AS c WHERE c.projection = 'hesitant'";
+        Self {
+            met: Mutex::default(),
+            pid: std::process::id(),
+            insert: schema.map_or(on_sqlite, |schema| on(schema, on_sqlite)),
+        }
+    }
 
     fn refuses(&self, number: u64, at: Position) -> bool {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +231,8 @@ impl Hesitant {
 #[projection(name = "hesitant", of(Source))]
 impl Hesitant {
     const TABLES: &[&str] = &[
-        "CREATE TABLE {waited_for} (position bigint NOT NULL, number bigint NOT NULL CHECK (number >= 0))",
+        "CREATE TABLE {waited_for} (position bigint NOT NULL, number bigint NOT NULL CHECK (number >= 0), pid bigint NOT NULL,
+             holder text NOT NULL)",
     ];
 
     fn fed(&self, event: Fed, at: &Envelope, sql: &mut Sql) {
@@ -221,10 +241,7 @@ impl Hesitant {
         } else {
             i64::try_from(event.number).unwrap_or(REFUSED)
         };
-        sql.run(
-            "INSERT INTO {waited_for} VALUES ($1, $2)",
-            (at.position, number),
-        );
+        sql.run(self.insert, (at.position, number, self.pid));
     }
 }
 

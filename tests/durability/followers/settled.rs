@@ -177,16 +177,9 @@ pub struct Reigns {
 /// so these two belong together; who writes without the lease names another's.
 pub fn reigns(entries: &[Entry]) -> Reigns {
     let mut reigns = Reigns::default();
-    let (mut holders, mut writers) = (HashMap::new(), HashMap::new());
+    reigns.processes = have_the_lease(entries.iter().map(|entry| (entry.pid, &*entry.holder)));
     let mut last: Option<&Entry> = None;
     for entry in entries {
-        let holder = *holders.entry(entry.pid).or_insert(&entry.holder);
-        assert_eq!(
-            *holder, entry.holder,
-            "written without the lease: {entry:?}"
-        );
-        let writer = *writers.entry(&entry.holder).or_insert(entry.pid);
-        assert_eq!(writer, entry.pid, "written without the lease: {entry:?}");
         if let Some(last) = last {
             assert!(last.revision <= entry.revision, "{last:?}, {entry:?}");
             if last.pid != entry.pid {
@@ -197,7 +190,6 @@ pub fn reigns(entries: &[Entry]) -> Reigns {
         }
         last = Some(entry);
     }
-    reigns.processes = holders.len();
     reigns
 }
 
@@ -240,15 +232,39 @@ pub fn outside(log: &Log, file: &Path) -> usize {
     told.len() - first.len()
 }
 
-/// What was refused for a while is there once.
+/// What was refused for a while is there once, and whoever wrote it had the lease: see [`reigns`].
 pub async fn hesitant(store: &Store, log: &Log) {
-    let text = "SELECT position, number FROM {waited_for} ORDER BY position";
-    let rows = rows::<Hesitant, (u64, u64)>(store, text).await;
+    #[derive(Debug, Deserialize)]
+    struct Waited {
+        position: u64,
+        number: u64,
+        pid: u32,
+        holder: String,
+    }
+    let text = "SELECT * FROM {waited_for} ORDER BY position";
+    let rows = rows::<Hesitant, Waited>(store, text).await;
+    let written = rows.iter().map(|row| (row.position, row.number));
     let fed = log
         .causes
         .iter()
         .map(|cause| (cause.position, cause.number));
-    assert_eq!(rows, fed.collect::<Vec<_>>());
+    assert_eq!(written.collect::<Vec<_>>(), fed.collect::<Vec<_>>());
+    have_the_lease(rows.iter().map(|row| (row.pid, &*row.holder)));
+}
+
+/// Each process has one holder's name, and each holder's name one process. How many there are.
+fn have_the_lease<'a>(rows: impl Iterator<Item = (u32, &'a str)>) -> usize {
+    let (mut holders, mut writers) = (HashMap::new(), HashMap::new());
+    for (pid, holder) in rows {
+        let of_pid = *holders.entry(pid).or_insert(holder);
+        let of_holder = *writers.entry(holder).or_insert(pid);
+        assert_eq!(
+            (pid, holder),
+            (of_holder, of_pid),
+            "written without the lease"
+        );
+    }
+    holders.len()
 }
 
 /// Of each stream the first events are handled, in their order, and the others are set aside, none is both and none is lost. How many
