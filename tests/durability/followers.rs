@@ -18,7 +18,7 @@ use recount::reaction::Reactor;
 use recount::runner::Runner;
 
 use self::process::{Job, Process, Task, persist, refused, set_aside};
-use self::read_models::{Echoes, Entries, Hesitant, Picky, Sums};
+use self::read_models::{Echoes, Entries, Fed, Hesitant, Picky, Source, SourceId, Sums};
 use self::settled::{Log, rows};
 use crate::child::url;
 use crate::dice::Dice;
@@ -29,7 +29,7 @@ use crate::server::Schema;
 const FOLLOWERS: usize = 3;
 
 /// How long anything may take that must come.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A log, who feeds it and who follows it.
 struct Scene {
@@ -111,7 +111,7 @@ impl Scene {
     }
 
     /// Waits for it.
-    fn comes(&self, what: &str, mut come: impl FnMut() -> bool) {
+    fn comes(what: &str, mut come: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !come() {
             assert!(begun.elapsed() < LONG, "{what} in {LONG:?}");
@@ -135,8 +135,8 @@ impl Scene {
             at = usize::try_from(any).ok();
         }
         let process = self.followers.swap_remove(at.expect("there are some"));
-        let writes = Some(process.pid()) == writer;
-        (process, writes)
+        let is_writer = Some(process.pid()) == writer;
+        (process, is_writer)
     }
 
     /// Kills one.
@@ -147,7 +147,7 @@ impl Scene {
         process.kill();
         self.fill_up(FOLLOWERS);
         if writes && !self.rebuilds {
-            self.comes("another one goes on", || self.writer() != Some(pid));
+            Self::comes("another one goes on", || self.writer() != Some(pid));
             self.takeovers.push(died.elapsed());
         }
     }
@@ -184,7 +184,7 @@ impl Scene {
 
     /// So many deaths, and what else happens to processes in between.
     fn strike(&mut self, deaths: u64) {
-        self.comes("the first entry is written", || self.writer().is_some());
+        Self::comes("the first entry is written", || self.writer().is_some());
         let mut left = deaths;
         while left > 0 {
             let most = 1 << self.dice.below(8);
@@ -412,4 +412,54 @@ fn of_two_that_fight_for_the_read_models_of_a_server_only_one_writes_at_a_time()
     if let Some(schema) = schema() {
         fight(Some(schema));
     }
+}
+
+/// Lets somebody work for so many steps, and then drops the work.
+async fn so_far(steps: usize, work: impl Future) {
+    let (mut work, mut left) = (std::pin::pin!(work), steps);
+    std::future::poll_fn(|context| {
+        if left == 0 || work.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(());
+        }
+        left -= 1;
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_save_that_is_dropped_anywhere_leaves_no_transaction_open_for_others_on_its_connection() {
+    let Some(schema) = schema() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let name = &schema.name;
+        let url = format!("{}&application_name={name}", schema.url());
+        let store = Store::connect(&url).await.expect("a store");
+        let sources = Repository::<Source>::new(&store);
+        let id = SourceId::new("0").expect("an id");
+        let client = schema.client().await;
+        let open = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}' AND state LIKE 'idle in transaction%'"
+        );
+        for steps in 0..40 {
+            let entries = TableProjector::new(Entries::new(None, false), &store).await;
+            let mut entries = entries.expect("entries");
+            let fed = Fed {
+                number: 1,
+                poison: false,
+            };
+            let fed = sources.execute(&id, |_| Ok(fed.clone())).await;
+            fed.expect("it is stored");
+            so_far(steps, entries.catch_up()).await;
+            // The server may still be busy with what was on its way.
+            let begun = Instant::now();
+            while client.query_one(&open, &[]).await.expect("a count").get::<_, i64>(0) > 0 {
+                assert!(begun.elapsed() < Duration::from_secs(5), "after {steps} steps");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        store.close().await.expect("it closes");
+    });
 }

@@ -246,7 +246,7 @@ impl Hesitant {
 }
 
 /// Cannot handle some events, unless its code was mended.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Picky {
     pub mended: bool,
 }

@@ -166,7 +166,6 @@ pub async fn entries(store: &Store) -> Vec<Entry> {
 /// What is known of those who wrote entries.
 #[derive(Debug, Default)]
 pub struct Reigns {
-    pub processes: usize,
     /// How often another one went on.
     pub changes: usize,
 }
@@ -176,8 +175,9 @@ pub struct Reigns {
 /// Each row says who wrote it, and, from the same transaction, who had the lease. A process has one holder's name for each projection,
 /// so these two belong together; who writes without the lease names another's.
 pub fn reigns(entries: &[Entry]) -> Reigns {
+    let rows = entries.iter().map(|entry| (entry.pid, &*entry.holder));
+    have_the_lease(rows);
     let mut reigns = Reigns::default();
-    reigns.processes = have_the_lease(entries.iter().map(|entry| (entry.pid, &*entry.holder)));
     let mut last: Option<&Entry> = None;
     for entry in entries {
         if let Some(last) = last {
@@ -252,8 +252,8 @@ pub async fn hesitant(store: &Store, log: &Log) {
     have_the_lease(rows.iter().map(|row| (row.pid, &*row.holder)));
 }
 
-/// Each process has one holder's name, and each holder's name one process. How many there are.
-fn have_the_lease<'a>(rows: impl Iterator<Item = (u32, &'a str)>) -> usize {
+/// Each process has one holder's name, and each holder's name one process.
+fn have_the_lease<'a>(rows: impl Iterator<Item = (u32, &'a str)>) {
     let (mut holders, mut writers) = (HashMap::new(), HashMap::new());
     for (pid, holder) in rows {
         let of_pid = *holders.entry(pid).or_insert(holder);
@@ -264,7 +264,6 @@ fn have_the_lease<'a>(rows: impl Iterator<Item = (u32, &'a str)>) -> usize {
             "written without the lease"
         );
     }
-    holders.len()
 }
 
 /// Of each stream the first events are handled, in their order, and the others are set aside, none is both and none is lost. How many
