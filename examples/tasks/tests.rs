@@ -194,7 +194,11 @@ async fn a_task_is_escalated_once_however_often_it_comes_back_and_is_reacted_to(
         .stream::<Task>(&id("T-1"), (reopened(), completed("Jane"), reopened()))
         .when(async |store| -> Result<(), AnyError> {
             // As after a crash: the checkpoint was not saved, and meanwhile the task went on.
-            for event in store.read(Query::all().names(["TaskReopened"])).collect().await? {
+            for event in store
+                .read(Query::all().names(["TaskReopened"]))
+                .collect()
+                .await?
+            {
                 for _ in 0..2 {
                     let act = Act::on(store, "escalation", &event);
                     escalation::escalate(&id("T-1"), &act).await?;
@@ -253,7 +257,10 @@ impl People {
 /// Asks for something about some task, most of which is refused; always the same for the same number.
 async fn something(tasks: &Repository<Task>, number: u64) {
     // The constants of a well-known generator, of which the upper bits are good.
-    let dice = (number + 1).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29) >> 7;
+    let dice = (number + 1)
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .rotate_left(29)
+        >> 7;
     let task = id(&format!("T-{}", dice % 5));
     let who = person(["Ann", "Jane", "Joe"][(dice / 5 % 3) as usize]);
     let kind = dice / 15 % 6;
