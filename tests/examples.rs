@@ -4,6 +4,8 @@
 mod server;
 mod support;
 
+use std::process::Command;
+
 use crate::server::Schema;
 
 /// What an example prints on a store, with times, dates and the store's URL replaced by placeholders.
@@ -18,7 +20,48 @@ fn printed(name: &str, url: &str) -> String {
         "{text}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    without_times(&text.replace(url, "URL"))
+    ask_as_it_says(&text);
+    let of_shells = |line: &str| line.starts_with("  sqlite3 ") || line.starts_with("  psql ");
+    let text = text.replace(url, "URL");
+    // The command differs from database to database, and its query a little.
+    let lines = text.lines().map(|line| match line.split_once("'SELECT ") {
+        Some((_, query)) if of_shells(line) => format!("  SHELL 'SELECT {}", unqualified(query)),
+        _ => line.to_owned(),
+    });
+    without_times(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A query whose view has no schema before it.
+fn unqualified(query: &str) -> String {
+    match query.rsplit_once("FROM ") {
+        Some((columns, view)) => {
+            format!("{columns}FROM {}", view.split('.').next_back().unwrap())
+        }
+        None => query.to_owned(),
+    }
+}
+
+/// Types the commands that a person is told to, and sees that each shows something.
+fn ask_as_it_says(text: &str) {
+    for line in text.lines() {
+        let Some(shell) = ["sqlite3", "psql"]
+            .into_iter()
+            .find(|shell| line.starts_with(&format!("  {shell} ")))
+        else {
+            continue;
+        };
+        let asked = Command::new("sh").args(["-c", line]).output().unwrap();
+        if asked.status.code() == Some(127) {
+            println!("NOT RUN: there is no {shell} for {line}");
+            assert!(std::env::var_os("CI").is_none(), "{shell} is needed here");
+            continue;
+        }
+        let answer = String::from_utf8(asked.stdout).unwrap();
+        let error = String::from_utf8_lossy(&asked.stderr);
+        assert!(asked.status.success(), "{line}\n{answer}\n{error}");
+        let shows = answer.contains("T-1") || answer.contains("Jane");
+        assert!(shows, "{line}\n{answer}");
+    }
 }
 
 /// Replaces `2026-01-02` by DATE and `12:34:56` by TIME.
@@ -117,4 +160,62 @@ fn bank_moves_the_money_once_and_answers_each_time() {
 #[tokio::test]
 async fn bank_gives_the_same_answers_on_postgres() {
     on_a_server("bank").await;
+}
+
+#[test]
+fn tasks_keeps_a_board_for_each_tenant_that_the_sqlite3_shell_shows() {
+    in_a_file("tasks");
+}
+
+#[tokio::test]
+async fn tasks_keeps_a_board_for_each_tenant_that_psql_shows() {
+    on_a_server("tasks").await;
+}
+
+#[test]
+fn tasks_says_which_stores_have_tables_when_it_is_given_one_without() {
+    let outcome = support::example("tasks")
+        .args(["--store", "memory:"])
+        .output()
+        .unwrap();
+    assert_eq!(outcome.status.code(), Some(1));
+    let error = String::from_utf8(outcome.stderr).unwrap();
+    let said = "error: projection board writes tables, which memory: does not keep: use `sqlite:PATH` or `postgres://…`\n";
+    assert_eq!(error, said);
+}
+
+#[test]
+fn a_mistake_in_the_arguments_is_answered_with_what_can_be_written() {
+    for (example, arguments, said) in [
+        (
+            "bank",
+            &["--stroe", "x"][..],
+            "error: there is no option --stroe\n\nusage: cargo run --example bank -- [OPTIONS]\n\n  --store URL",
+        ),
+        (
+            "bank",
+            &["--events", "many"],
+            "error: --events many: write a whole number",
+        ),
+        (
+            "cycling",
+            &["--store"],
+            "error: --store needs its URL after it\n\nusage:",
+        ),
+        (
+            "cycling",
+            &["--store", "a", "--store", "b"],
+            "error: --store is given twice",
+        ),
+        (
+            "tasks",
+            &["--publish", "http://x"],
+            "error: --publish http://x: write redis://HOST:PORT or nats://HOST:PORT",
+        ),
+    ] {
+        let outcome = support::example(example).args(arguments).output().unwrap();
+        assert_eq!(outcome.status.code(), Some(1), "{arguments:?}");
+        let error = String::from_utf8(outcome.stderr).unwrap();
+        assert!(error.starts_with(said), "{error}");
+    }
 }
