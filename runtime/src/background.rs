@@ -172,15 +172,12 @@ impl Timer {
             let pause = sleepers
                 .peek()
                 .map(|next| next.until.saturating_duration_since(now));
-            sleepers = match pause {
-                Some(pause) => {
-                    let woken = self.changed.wait_timeout(sleepers, pause);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let woken = self.changed.wait(sleepers);
-                    woken.unwrap_or_else(PoisonError::into_inner)
-                }
+            sleepers = if let Some(pause) = pause {
+                let woken = self.changed.wait_timeout(sleepers, pause);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let woken = self.changed.wait(sleepers);
+                woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
     }

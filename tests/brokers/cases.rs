@@ -302,7 +302,7 @@ pub async fn a_relay_publishes_all_that_is_appended_while_its_broker_comes_and_g
     // Whoever is left takes over.
     first.shutdown().await;
     append(&store, 50, 5).await;
-    let caught_up = tokio::time::timeout(Duration::from_secs(60), relays[1].caught_up());
+    let caught_up = tokio::time::timeout(Duration::from_mins(1), relays[1].caught_up());
     caught_up.await.unwrap().unwrap();
     let status = relays[1].status().await;
     assert_eq!(status.lag, 0, "{status}");

@@ -159,7 +159,7 @@ every_database! {
     }
 
     async fn each_tenant_has_tables_of_its_own(store: Store) {
-        let name = store.tenant().map_or("acme".to_owned(), |tenant| tenant.to_string());
+        let name = store.tenant().map_or("acme".to_owned(), ToString::to_string);
         for (tenant, events) in [(&*name, 2), ("Ünlike & \"long\" name", 3)] {
             if store.tenant().is_some_and(|bound| bound.as_str() != tenant) {
                 continue;

@@ -112,7 +112,7 @@ async fn kinds_that_are_most_of_the_log_for_a_while_are_read_whole_before_and_af
             let read: Vec<u64> = read.iter().map(|event| event.position.0).collect();
             let left = wanted.iter().copied().filter(|position| *position > after);
             let expected: Vec<u64> = left
-                .take(limit.map_or(usize::MAX, |limit| limit as usize))
+                .take(usize::try_from(limit.unwrap_or(u64::MAX)).unwrap())
                 .collect();
             assert!(
                 read == expected,

@@ -630,7 +630,7 @@ impl Backend for Broken {
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
         let (tenant, projection) = self.key(tenant, projection);
         let time = match self.fault {
-            Fault::LeasesNeverEnd => Duration::from_secs(600),
+            Fault::LeasesNeverEnd => Duration::from_mins(10),
             _ => time,
         };
         Box::pin(async move {

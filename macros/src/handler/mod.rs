@@ -167,7 +167,7 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
     home::check_tables(place, &methods, &tables, errors);
     let mut handlers: Vec<Handler> = Vec::new();
     for method in methods {
-        let Some(handler) = signature::handler(place, method, errors) else {
+        let Some(handler) = signature::handler(place, &method, errors) else {
             continue;
         };
         if distinct(role, &handlers, &handler, errors) {

@@ -22,7 +22,7 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, input: &TokenStream) ->
     let outside = model.is_some_and(|model| model.block.home == Home::Outside);
     let waits = outside.then(|| quote!(, clippy::unused_async));
     quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::unused_self #waits)]
+        #[allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref, clippy::unused_self #waits)]
         #input
         #generated
         #errors

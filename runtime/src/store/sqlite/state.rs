@@ -375,10 +375,7 @@ pub(super) fn dead_letters(
         let damaged = |error: NameError| {
             rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, error.into())
         };
-        let owner = owner
-            .map(|owner| TenantId::new(owner))
-            .transpose()
-            .map_err(damaged)?;
+        let owner = owner.map(TenantId::new).transpose().map_err(damaged)?;
         let stream = StreamId::new(&category, id)
             .map_err(damaged)?
             .in_tenant(owner);

@@ -94,8 +94,7 @@ cases! {
         }
         let other = ProjectionKey { name: "totals-2", fingerprint: 1 };
         save(&store, other, checkpoint(0, 2)).await.succeeds();
-        let mut effects = Effects::default();
-        effects.replaces = Replaces::Version(2);
+        let mut effects = Effects { replaces: Replaces::Version(2), ..Effects::default() };
         keep(&store, keys[0], checkpoint(1, 2), effects.clone()).await;
         same("that version is gone", listed(&store).await, vec![of(keys[0]), of(keys[2])]);
         effects.replaces = Replaces::Others;

@@ -12,7 +12,7 @@ use crate::background::sleep;
 use crate::log::Position;
 use crate::store::{Lease, ProjectionKey};
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// Long enough to ask, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(80);
