@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use recount::prelude::*;
-use recount::projection::{FollowError, Projector, QueryError, TableProjector, TableReader};
+use recount::projection::{
+    FollowError, Projection, Projector, QueryError, TableProjector, TableReader,
+};
 use recount::runner::{Handle, OnError, Runner, State};
+use recount::store::sqlite::SqliteOptions;
+use recount::store::{Backend, Checkpoint, Effects, ProjectionKey};
+use recount::testing::{Fault, Faults, Operation};
 
 use crate::bank::{Account, Deposited, Opened, id};
 use crate::stores::{every_database, every_store};
@@ -430,4 +435,59 @@ impl Strict {
         let of = if event.amount == 2 { 99 } else { event.amount };
         sql.run("INSERT INTO {strict} VALUES ($1, $2)", (event.amount, of));
     }
+}
+
+#[tokio::test]
+async fn who_wakes_up_between_its_lease_and_what_was_saved_does_not_go_on_with_another_holders_revision()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.db");
+    let store = Store::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    open(&store, "a").await;
+    deposit(&store, "a", 1).await;
+    // It is given the lease, and then nothing reaches the store for longer than that lasts. Made, it has read twice.
+    let faults = Faults::new();
+    let late = Some(Fault::Delay(Duration::from_millis(900)));
+    faults.script(Operation::Checkpoint, [None, None, late]);
+    let mut lost = [Some(Fault::Fail); 16];
+    lost[0] = None;
+    faults.script(Operation::Lease, lost);
+    let runner = process();
+    let stored = Projector::<Touchy>::stored(&faults.around(&store)).await;
+    let sleeps = runner.add(stored.unwrap());
+
+    let other = SqliteOptions::new(&path).open().await.unwrap();
+    let key = ProjectionKey {
+        name: Touchy::NAME,
+        fingerprint: Touchy::FINGERPRINT,
+    };
+    let holder = uuid::Uuid::now_v7();
+    let long = Duration::from_mins(10);
+    let lease = soon(async {
+        // Once the first one has it.
+        while other.checkpoint(None, key).await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        loop {
+            let lease = other.lease(None, key, holder, long).await.unwrap();
+            if lease.is_held {
+                return lease;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let checkpoint = |revision| Checkpoint {
+        revision,
+        position: Position::START,
+        state: Some(serde_json::to_vec(&Touchy::default()).unwrap()),
+    };
+    let saved = other.save_checkpoint(None, key, checkpoint(lease.revision), Effects::default());
+    let revision = saved.await.unwrap();
+    comes_to(&sleeps, State::Standby).await;
+    let saved = other.save_checkpoint(None, key, checkpoint(revision), Effects::default());
+    assert_eq!(saved.await.unwrap(), revision + 1);
+    runner.shutdown().await;
 }
