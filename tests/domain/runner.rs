@@ -591,5 +591,5 @@ fn those_who_wait_and_what_they_wait_for_never_stop_each_other() {
         });
         done.send(()).unwrap();
     });
-    ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    ended.recv_timeout(Duration::from_mins(1)).unwrap();
 }
