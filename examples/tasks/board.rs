@@ -9,7 +9,7 @@ use recount::projection::{QueryError, TableReader};
 
 use crate::task::{Task, TaskAssigned, TaskCompleted, TaskCreated, TaskEscalated, TaskReopened};
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Board;
 
 // The statements are SQL that SQLite and PostgreSQL both understand. They run one after another, so that the counts of a person

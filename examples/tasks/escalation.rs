@@ -11,7 +11,7 @@ use crate::task::{Task, TaskError, TaskId, TaskReopened};
 /// Who is said to have acted.
 pub const ACTOR: &str = "escalation";
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Escalation;
 
 #[reaction(name = "escalation", of(Task))]

@@ -74,9 +74,8 @@ async fn publish(
     let broker = publisher.url().to_owned();
     let relay = runner.add(Relay::new(name, publisher, store).await?);
     let watched = [(name.to_owned(), (*relay).clone())];
-    let all = relay.wait_for(store.head().await?);
-    let all = progress::shown_while(&watched, tokio::time::timeout(PATIENCE, all));
-    let Ok(reached) = all.await else {
+    let all = tokio::time::timeout(PATIENCE, relay.wait_for(store.head().await?));
+    let Ok(outcome) = progress::shown_while(&watched, all).await else {
         let why = match relay.status().await.last_error {
             Some((_, why)) => told(&*why),
             None => "it does not answer".to_owned(),
@@ -87,7 +86,7 @@ async fn publish(
         )
         .into());
     };
-    reached?;
+    outcome?;
     println!(
         "{} new events published to {broker}.",
         relay.status().await.events

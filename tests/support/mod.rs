@@ -25,8 +25,13 @@ fn build(profile: &Path) {
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
-    // The test's own: dependencies that look at it would be built anew, here and by whoever builds next.
-    cargo.env_remove("CARGO_MANIFEST_DIR");
+    // What cargo tells this test: dependencies that look at it would be built anew, here and by whoever builds next.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name);
+        }
+    }
     let status = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
     assert!(status.expect("cargo runs").success(), "examples are built");
 }
