@@ -451,7 +451,7 @@ async fn who_wakes_up_between_its_lease_and_what_was_saved_does_not_go_on_with_a
     let faults = Faults::new();
     let late = Some(Fault::Delay(Duration::from_millis(900)));
     faults.script(Operation::Checkpoint, [None, None, late]);
-    let mut lost = [Some(Fault::Fail); 60];
+    let mut lost = [Some(Fault::Fail); 23];
     lost[0] = None;
     faults.script(Operation::Lease, lost);
     let runner = process();
