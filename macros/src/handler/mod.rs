@@ -166,7 +166,7 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
     let methods = home::only(place, methods, errors);
     home::check_tables(place, &methods, &tables, errors);
     let mut handlers: Vec<Handler> = Vec::new();
-    for method in methods {
+    for method in &methods {
         let Some(handler) = signature::handler(place, method, errors) else {
             continue;
         };

@@ -56,10 +56,10 @@ fn makes(place: Place<'_>, method: &Method) -> bool {
 }
 
 /// Reads a method; `None` when it takes no event.
-pub(super) fn handler(place: Place<'_>, method: Method, errors: &mut Errors) -> Option<Handler> {
+pub(super) fn handler(place: Place<'_>, method: &Method, errors: &mut Errors) -> Option<Handler> {
     let Place { role, home, this } = place;
     let ident = method.signature.ident.clone();
-    if asks(place, &method) {
+    if asks(place, method) {
         let attribute = role.attribute();
         errors.at(
             &ident,
@@ -69,7 +69,7 @@ pub(super) fn handler(place: Place<'_>, method: Method, errors: &mut Errors) -> 
         return None;
     }
 
-    let creates = home == Home::Aggregate && method.receiver().is_none() && makes(place, &method);
+    let creates = home == Home::Aggregate && method.receiver().is_none() && makes(place, method);
     let arguments = method.arguments();
     let first = arguments.first().map(|argument| ungrouped(&argument.ty));
     let first = first.filter(|ty| home != Home::Tables || !is_named(ty, "Sql"));
@@ -78,12 +78,12 @@ pub(super) fn handler(place: Place<'_>, method: Method, errors: &mut Errors) -> 
         other => (other, false),
     };
     let mut deviations = Deviations {
-        signature: expected(home, &method, creates, event, by_ref),
+        signature: expected(home, method, creates, event, by_ref),
         errors,
         any: false,
     };
-    qualifiers(home, &method, &mut deviations);
-    receiver(home, &method, creates, &mut deviations);
+    qualifiers(home, method, &mut deviations);
+    receiver(home, method, creates, &mut deviations);
     match first {
         None => deviations.at(
             &ident,
@@ -95,8 +95,8 @@ pub(super) fn handler(place: Place<'_>, method: Method, errors: &mut Errors) -> 
         ),
         Some(_) => {}
     }
-    let Given { at, sql, act } = given(place, &method, &mut deviations);
-    output(place, &method, creates, &mut deviations);
+    let Given { at, sql, act } = given(place, method, &mut deviations);
+    output(place, method, creates, &mut deviations);
     let broken = deviations.any;
 
     let event = event?;

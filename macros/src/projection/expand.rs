@@ -9,7 +9,6 @@ use crate::event::{newest, of_event, text};
 use crate::handler::{Handler, Home, Tables};
 use crate::path::span_of;
 
-#[expect(clippy::too_many_lines, reason = "a template reads best as one piece")]
 pub(super) fn projection(projection: &Projection) -> TokenStream {
     let Projection {
         krate, name, block, ..
