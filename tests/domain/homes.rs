@@ -87,7 +87,10 @@ pub struct TickedV2 {
     pub number: i64,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "an upcast takes what it was")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of a conversion"
+)]
 fn one_by_one(old: Ticked) -> Vec<TickedV2> {
     (1..=old.times).map(|number| TickedV2 { number }).collect()
 }

@@ -166,8 +166,8 @@ pub(crate) fn block(role: Role, input: &TokenStream, errors: &mut Errors) -> Opt
     let methods = home::only(place, methods, errors);
     home::check_tables(place, &methods, &tables, errors);
     let mut handlers: Vec<Handler> = Vec::new();
-    for method in methods {
-        let Some(handler) = signature::handler(place, &method, errors) else {
+    for method in &methods {
+        let Some(handler) = signature::handler(place, method, errors) else {
             continue;
         };
         if distinct(role, &handlers, &handler, errors) {

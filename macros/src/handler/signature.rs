@@ -100,7 +100,10 @@ pub(super) fn handler(place: Place<'_>, method: &Method, errors: &mut Errors) ->
     let broken = deviations.any;
 
     let event = event?;
-    let Some(name) = last_ident(event).cloned() else {
+    // A path may end in a keyword, which names no event.
+    let keywords = ["self", "Self", "super", "crate"];
+    let name = last_ident(event).filter(|name| !keywords.iter().any(|it| *name == it));
+    let Some(name) = name.cloned() else {
         let example = home.example().replace("NAME", &ident.to_string());
         errors.at(
             event,
