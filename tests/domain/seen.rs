@@ -113,12 +113,21 @@ every_store! {
         let runner = Runner::new();
         let (balances, holders) = (runner.add(Projector::<Balances>::in_memory(&store)), runner.add(Projector::<Holders>::in_memory(&store)));
         paused(&balances).await;
-        let limit = Duration::from_millis(500);
+        let limit = Duration::from_millis(20);
         let accounts = Repository::<Account>::new(&store).until_seen_by(&holders).until_seen_by(&balances).seen_within(limit);
         let error = soon(accounts.create(&id("a"), Account::open("John"))).await.unwrap_err();
-        let CreateError::Unseen(unseen) = error else { panic!("{error}") };
-        assert_eq!(unseen.source.to_string(), format!("position {} was not handled within 500ms by balances", unseen.appended.position));
+        let text = error.to_string();
+        assert!(text.ends_with("balances") && text.contains("was not handled within 20ms by "), "{text}");
+        let CreateError::Unseen(unseen) = error else { panic!("{text}") };
+        let UnseenReason::TimedOut { position, behind, .. } = unseen.source else { panic!("{text}") };
+        assert_eq!(position, unseen.appended.position);
+        // Whoever has handled it in this short time is not among them.
+        assert!(behind.contains(&"balances"), "{behind:?}");
+        soon(holders.wait_for(position)).await.unwrap();
+        let error = soon(accounts.execute(&id("a"), |_| Ok(()))).await.unwrap_err();
+        assert!(error.to_string().ends_with("within 20ms by balances"), "{error}");
         balances.resume();
-        soon(accounts.execute(&id("a"), |account| Ok(account.deposit(1)))).await.unwrap();
+        let patient = accounts.seen_within(Duration::from_secs(20));
+        soon(patient.execute(&id("a"), |account| Ok(account.deposit(1)))).await.unwrap();
     }
 }

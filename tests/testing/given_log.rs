@@ -1,5 +1,8 @@
 //! Projections, and code that reacts.
 
+use futures_util::FutureExt as _;
+use recount::reaction::Act;
+
 use super::*;
 
 #[derive(Debug, Default, PartialEq)]
@@ -119,5 +122,41 @@ async fn the_same_id_in_two_tenants_is_two_streams_in_a_given_log() {
         .then::<Tally>(&id, ())
         .in_tenant("acme")
         .then::<Tally>(&id, deposited(20))
+        .then_nothing_else();
+}
+
+#[tokio::test]
+async fn code_that_acts_is_run_twice_and_may_append_once() {
+    let (a, b) = (AccountId::new("a").unwrap(), AccountId::new("b").unwrap());
+    let log = given_log().stream::<Account>(&a, (opened(), deposited(5)));
+    log.when_acting("double", async |act: &Act| {
+        let double = |account: &Account| account.deposit(account.balance);
+        act.execute(&a, double).await
+    })
+    .await
+    .then::<Account>(&a, deposited(5))
+    .then_nothing_else();
+
+    // What is appended by other means is appended again.
+    let careless = log.when_acting("double", async |act: &Act| {
+        let tallies = Repository::<Tally>::new(act.store());
+        tallies.execute(&b, |_| Ok(deposited(1))).await
+    });
+    let text = failure(|| drop(careless.now_or_never()));
+    assert!(
+        text.contains("appended once more") && text.contains("tally/b Deposited v2"),
+        "{text}"
+    );
+
+    let fails_later = log.when_acting("double", async |act: &Act| {
+        let tallies = Repository::<Tally>::new(act.store());
+        tallies.create(&b, deposited(1)).await
+    });
+    let text = failure(|| drop(fails_later.now_or_never()));
+    assert!(text.contains("handled again, and that failed"), "{text}");
+
+    log.when_acting("double", async |_: &Act| Err::<(), _>(AccountError::Closed))
+        .await
+        .then_failed("Closed")
         .then_nothing_else();
 }

@@ -17,6 +17,7 @@ use crate::aggregate::{Apply, Events, IntoEvents, Journal};
 use crate::clock::{Ids, Sources};
 use crate::event::Event;
 use crate::log::{Batch, Expected, Metadata, NewEvent, Query, StreamId, TenantId, Version};
+use crate::reaction::Act;
 use crate::store::MemoryBackend;
 use crate::{Id as _, Projection, Store};
 
@@ -253,6 +254,64 @@ impl GivenLog {
         }
     }
 
+    /// Runs code that [acts](Act) in answer to the last event that was given, and, if it succeeds, once more, as after a crash: then it
+    /// must succeed again and append nothing.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// use recount::testing::given_log;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (a, sum) = (CounterId::new("a")?, CounterId::new("sum")?);
+    /// given_log()
+    ///     .stream::<Counter>(&a, Counted { by: 10 })
+    ///     .when_acting("sums", async |act| act.execute(&sum, |_: &Counter| Ok(Counted { by: 10 })).await)
+    ///     .await
+    ///     .then::<Counter>(&sum, Counted { by: 10 })
+    ///     .then_nothing_else();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// When no event was given, or when it does not come out alike the second time.
+    #[must_use = "say what is expected: `.then(…)` or `.then_nothing_else()`"]
+    pub async fn when_acting<R: Outcome>(
+        &self,
+        reaction: &str,
+        react: impl AsyncFn(&Act) -> R,
+    ) -> Reacted {
+        self.when(async |store: &Store| {
+            // Memory can be read.
+            let given = store.read(Query::all()).collect().await.unwrap_or_default();
+            let Some(event) = given.last() else {
+                panic!("nothing has happened that could be acted on: give an event first");
+            };
+            let act = || Act::on(store, reaction, event);
+            let first = Told(react(&act()).await.failed());
+            if first.0.is_none() {
+                let before = store.head().await.ok();
+                if let Some(error) = react(&act()).await.failed() {
+                    panic!("the event was handled again, and that failed: {error}");
+                }
+                let twice = store.read(Query::all().after(before.unwrap_or_default()));
+                let twice: Vec<Shown> = twice.collect().await.unwrap_or_default().iter()
+                    .map(|event| Shown::stored(&event.name, event.schema_version, &event.payload).in_stream(&event.stream))
+                    .collect();
+                assert!(
+                    twice.is_empty(),
+                    "the event was handled again, as after a crash, and these were appended once more\n{}  give commands through `Act`, for each stream the same ones in the same order",
+                    list(&twice)
+                );
+            }
+            first
+        })
+        .await
+    }
+
     /// A store in memory that holds the events, for tests that this does not foresee.
     ///
     /// # Panics
@@ -314,6 +373,15 @@ impl Outcome for () {
 impl<T, E: Debug> Outcome for Result<T, E> {
     fn failed(self) -> Option<String> {
         self.err().map(|error| format!("{error:?}"))
+    }
+}
+
+/// Why code failed, if it did.
+struct Told(Option<String>);
+
+impl Outcome for Told {
+    fn failed(self) -> Option<String> {
+        self.0
     }
 }
 
