@@ -13,6 +13,7 @@ mod tests;
 mod views;
 
 use account::{AccountError, AccountId, BankAccount};
+use indicatif::ProgressBar;
 use money::Cents;
 use order::{Address, Item, Order, OrderError, OrderId, Status};
 use recount::prelude::*;
@@ -265,8 +266,17 @@ impl Bank {
     async fn replay(&self) -> Result<(), AnyError> {
         println!("--- Replay ---");
         let before = self.balances.read().await.of(self.john.as_str()).cloned();
-        let replayed =
-            self.balances.rebuild().await?.events + self.order_status.rebuild().await?.events;
+        let bars = ["balances", "order status"].map(|what| progress::bar(what, 0));
+        let [first, second] = &bars;
+        let balances = self
+            .balances
+            .rebuild_telling(|it| progress::of_rebuild(first, it));
+        let replayed = balances.await?.events;
+        let order_status = self
+            .order_status
+            .rebuild_telling(|it| progress::of_rebuild(second, it));
+        let replayed = replayed + order_status.await?.events;
+        bars.iter().for_each(ProgressBar::finish_and_clear);
         println!("Replayed {replayed} events into 2 projections.");
         let after = self.balances.read().await.of(self.john.as_str()).cloned();
         let orders = self.order_status.read().await;

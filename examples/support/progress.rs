@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use recount::runner::{Handle, Runner, Status};
+use recount::runner::{Handle, Rebuild, Runner, Status};
 
 /// How often the lines are drawn anew.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -123,6 +123,13 @@ pub fn bar(what: &str, steps: u64) -> ProgressBar {
         .with_style(style(
             "{prefix} {bar:24} {pos} of {len}, {rate}, {eta} left",
         ))
+}
+
+/// Moves a [`bar`] to where a rebuild is.
+#[allow(dead_code, reason = "not every example builds anything anew")]
+pub fn of_rebuild(bar: &ProgressBar, rebuild: &Rebuild) {
+    bar.set_length(rebuild.end.0);
+    bar.set_position(rebuild.progress.position.0);
 }
 
 /// The lines of followers on a terminal.

@@ -74,6 +74,20 @@ async fn damage(store: &Store) {
 }
 
 every_store! {
+    async fn a_rebuild_tells_how_far_it_is_and_ends_at_the_end(store: Store) {
+        for amount in 0..5 {
+            deposit(&store, "a", amount).await;
+        }
+        let runner = Runner::new();
+        let balances = runner.add(Projector::<Balances>::in_memory(&store));
+        let mut told = Vec::new();
+        let rebuilt = balances.rebuild_telling(|rebuild| told.push(*rebuild)).await.unwrap();
+        let (first, last) = (told.first().unwrap(), told.last().unwrap());
+        assert!(told.is_sorted_by_key(|rebuild| rebuild.progress.position));
+        assert_eq!((first.progress.events, last.progress, last.end), (5, rebuilt, store.head().await.unwrap()));
+        assert_eq!(last.time_left(), Some(Duration::ZERO));
+    }
+
     async fn what_is_there_and_what_comes_is_handled_and_can_be_waited_for(store: Store) {
         deposit(&store, "a", 1).await;
         let runner = Runner::new();

@@ -119,6 +119,21 @@ impl<H: Home> Follower<H> {
         self.catch_up_to(Position(u64::MAX)).await
     }
 
+    /// As [`catch_up`](Self::catch_up), and tells after each page how far it is: position, events, and where it ends.
+    pub(crate) async fn catch_up_telling(
+        &mut self,
+        mut tell: impl FnMut(Progress, Position) + Send,
+    ) -> Result<Progress, FollowError> {
+        let end = self.end_of_log().await?;
+        let mut events = 0;
+        while self.step(end, &mut events).await? != Step::AtEnd {
+            let position = self.position;
+            tell(Progress { events, position }, end);
+        }
+        let position = self.position;
+        Ok(Progress { events, position })
+    }
+
     /// Handles all events up to and with a position, as far as there are any: the state as it was when the log ended there,
     /// if no later event was handled before.
     ///

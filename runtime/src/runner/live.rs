@@ -4,14 +4,14 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::member::{Member, Wanted, is_decided, wait_alone};
-use super::status::{State, Status};
+use super::status::{Rebuild, State, Status};
 use crate::background::sleep;
-use crate::follower::{FollowError, Follower, Progress, Rebuild};
+use crate::follower::{self, FollowError, Follower, Progress};
 use crate::log::Position;
 
 /// How soon a store is asked again that could not be read.
@@ -159,7 +159,7 @@ impl<F> Live<F> {
     }
 }
 
-impl<H: Rebuild> Live<Follower<H>> {
+impl<H: follower::Rebuild> Live<Follower<H>> {
     /// Builds it anew from the first event, without a pause for those who read it: the new state is built beside the old one, which
     /// is kept up to date meanwhile, and takes its place when it has caught up. One that has stopped goes on then.
     ///
@@ -169,8 +169,50 @@ impl<H: Rebuild> Live<Follower<H>> {
     /// # Cancel safety
     /// A dropped future leaves the old state or, where it is kept in the store, the new one.
     pub async fn rebuild(&self) -> Result<Progress, FollowError> {
+        self.rebuild_telling(|_| {}).await
+    }
+
+    /// As [`rebuild`](Self::rebuild), and tells after each page of events how far it is: for a progress bar.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// # #[derive(Debug, Default)] pub struct Total { sum: i64 }
+    /// # #[projection(name = "total", of(Counter))] impl Total { fn counted(&mut self, event: Counted) { self.sum += event.by; } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use recount::{projection::Projector, runner::Runner};
+    /// # let store = Store::connect("memory:").await?;
+    /// # Repository::<Counter>::new(&store).create(&CounterId::new("c1")?, Counted { by: 42 }).await?;
+    /// let runner = Runner::new();
+    /// let total = runner.add(Projector::<Total>::in_memory(&store));
+    /// let rebuilt = total.rebuild_telling(|rebuild| println!("{rebuild}")).await?; // rebuilding: at 1 of 1, 1 events handled
+    /// assert_eq!(rebuilt.events, 1);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`rebuild`](Self::rebuild).
+    ///
+    /// # Cancel safety
+    /// As [`rebuild`](Self::rebuild).
+    pub async fn rebuild_telling(
+        &self,
+        mut tell: impl FnMut(&Rebuild) + Send,
+    ) -> Result<Progress, FollowError> {
         let mut fresh = self.read().await.beside().await?;
-        let mut events = fresh.catch_up().await?.events;
+        let begun = Instant::now();
+        let told = |progress: Progress, end| {
+            let past = begun.elapsed();
+            tell(&Rebuild {
+                progress,
+                end,
+                past,
+            });
+        };
+        let mut events = fresh.catch_up_telling(told).await?.events;
         let mut follower = wait_alone(&self.follower).await;
         // What was handled meanwhile; from here on nothing is handled beside it.
         events += fresh.catch_up().await?.events;

@@ -515,6 +515,11 @@ async fn catch_up<H: Home>(
     wanted: &watch::Receiver<Wanted>,
     stands_by: bool,
 ) -> Result<Caught, FollowError> {
+    let at_rest = if stands_by {
+        State::Standby
+    } else {
+        State::Live
+    };
     {
         let Some(mut follower) = alone(follower, wanted).await else {
             return Ok(Caught::Told);
@@ -537,11 +542,7 @@ async fn catch_up<H: Home>(
         };
         member.told().end = end;
         if end <= position {
-            member.is(if stands_by {
-                State::Standby
-            } else {
-                State::Live
-            });
+            member.is(at_rest);
             return Ok(Caught::Up);
         }
         // One event more is handled in no time.
@@ -556,6 +557,10 @@ async fn catch_up<H: Home>(
             let (since, mut events) = (Instant::now(), 0);
             let stepped = follower.step(end, &mut events).await;
             member.has_handled(events, since);
+            if stepped.is_ok() && follower.position() >= end {
+                // Before its position is told, so that who has waited for that finds it so.
+                member.is(at_rest);
+            }
             member.is_at(follower.position());
             member.is_behind(follower.handled_at());
             match stepped? {

@@ -36,7 +36,7 @@ use self::hold::Hold;
 pub use self::live::{Handle, Live, WaitError};
 use self::member::{Ended, Member, Wanted, run};
 pub use self::on_error::OnError;
-pub use self::status::{State, Status};
+pub use self::status::{Rebuild, State, Status};
 use crate::follower::{Follower, Home};
 
 /// Runs projections in the background.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::follower::FollowError;
+use crate::follower::{FollowError, Progress};
 use crate::log::Position;
 
 /// How a projection does, at one moment: for people ([`Display`](fmt::Display) is one line) and for metrics.
@@ -133,5 +133,74 @@ impl fmt::Display for Status {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// How far a rebuild is, at one moment: what [`Live::rebuild_telling`](super::Live::rebuild_telling) tells.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Rebuild {
+    /// How many events it has handled, and up to which position.
+    pub progress: Progress,
+    /// Where the log ended when it began; what was appended since is handled at the end.
+    pub end: Position,
+    /// How long it has taken so far.
+    pub past: Duration,
+}
+
+impl Rebuild {
+    /// Events a second, so far.
+    pub fn rate(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a rate, to look at")]
+        let events = self.progress.events as f64;
+        events / self.past.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
+    /// How long it takes from now on, if positions pass as they did so far; `None` at the very beginning.
+    pub fn time_left(&self) -> Option<Duration> {
+        let done = self.progress.position.0;
+        let left = self.end.0.saturating_sub(done);
+        #[expect(clippy::cast_precision_loss, reason = "a guess")]
+        let share = left as f64 / done as f64;
+        Duration::try_from_secs_f64(self.past.as_secs_f64() * share).ok()
+    }
+}
+
+impl fmt::Display for Rebuild {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Progress { events, position } = self.progress;
+        write!(
+            f,
+            "rebuilding: at {position} of {}, {events} events handled",
+            self.end
+        )?;
+        if self.past >= Duration::from_secs(1) {
+            write!(f, ", {:.0}/s", self.rate())?;
+            if let Some(left) = self.time_left() {
+                write!(f, ", {:.0} s left", left.as_secs_f64())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rebuild_tells_its_rate_and_the_time_that_is_left() {
+        let (events, position) = (500, Position(1_000));
+        let rebuild = |seconds, position| Rebuild {
+            progress: Progress { events, position },
+            end: Position(4_000),
+            past: Duration::from_secs(seconds),
+        };
+        let told = rebuild(2, position);
+        assert!((told.rate() - 250.0).abs() < f64::EPSILON);
+        assert_eq!(told.time_left(), Some(Duration::from_secs(6)));
+        let text = "rebuilding: at 1000 of 4000, 500 events handled, 250/s, 6 s left";
+        assert_eq!(told.to_string(), text);
+        assert_eq!(rebuild(0, Position::START).time_left(), None);
     }
 }
