@@ -9,6 +9,7 @@ mod homes;
 mod leases;
 mod metrics;
 mod projections;
+mod reactors;
 mod repository;
 mod runner;
 mod seen;
