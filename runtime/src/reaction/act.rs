@@ -60,6 +60,8 @@ use crate::repository::{self, CreateError, ExecuteError, LoadError, Repository, 
 /// come out otherwise. One that failed because of the store, or whose future was dropped, can be given again at once: it is the same
 /// one still. Do not give another one in its place; return the error, and the event will be handled again.
 ///
+/// The aggregate of the event may have gone on since: `Repository::new(act.store()).load_at(&id, at.version)` is the state as it was.
+///
 /// What is written by other means than this, as by a [`Repository`] of one's own, is written with each handling.
 ///
 /// # What is stored with the events

@@ -44,7 +44,8 @@ impl<A: Apply> Repository<A> {
     /// The aggregate as it is now.
     ///
     /// # Errors
-    /// [`LoadError::NotFound`] when there is no event, [`LoadError::Decode`] when one cannot be read or folded.
+    /// [`LoadError::NotFound`] when there is no event, also where the state has a `Default`, which only commands start from
+    /// ([`find`](Self::find) gives `None` then); [`LoadError::Decode`] when one cannot be read or folded.
     ///
     /// # Cancel safety
     /// Reads only.

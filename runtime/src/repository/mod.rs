@@ -138,7 +138,8 @@ impl<A: Apply> Repository<A> {
     /// [`seen_within`](Self::seen_within) sets a limit.
     ///
     /// Commands then fail with [`Unseen`], in [`ExecuteError::Unseen`], [`CreateError::Unseen`] or [`SaveError::Unseen`], when the
-    /// projection has stopped: their events are stored all the same.
+    /// projection has stopped: their events are stored all the same. One that tries a failing event again has not stopped yet, and
+    /// one that has [set it aside](crate::runner::OnError::set_aside) counts as having handled it.
     ///
     /// ```
     /// # use recount::prelude::*;

@@ -6,8 +6,10 @@
 //!
 //! # When something fails
 //! While the store cannot be reached, a projection tries again, after pauses that grow to five seconds, and goes on where it
-//! stood. On anything else, as an event that cannot be read or a method that panics, it [stops](State::Stopped) before that event,
-//! with the error in its status, and every other goes on; [`Handle::resume`] lets it try again. After a panic that is done from
+//! stood. What a method returned as an error, or a statement that was refused, is tried again five times within three seconds or so.
+//! After that, and at once on anything else, as an event that cannot be read or a method that panics, it [stops](State::Stopped)
+//! before that event, with the error in its status, and every other goes on; [`Handle::resume`] lets it try again. [`OnError`] says
+//! how often, and whether to set the event aside instead. After a panic that is done from
 //! where the state was saved last, in memory from the first event: until then the state may hold a part of what was handled.
 //!
 //! # Metrics
@@ -41,7 +43,8 @@ use crate::follower::{Follower, Home};
 
 /// Runs projections in the background.
 ///
-/// Dropped, it lets them end after the page that they handle; [`shutdown`](Self::shutdown) waits for that.
+/// Dropped, it lets them end after the page that they handle; [`shutdown`](Self::shutdown) waits for that, and for the leases to be given
+/// back: without it a program that ends at once may keep them until their time is over.
 ///
 /// ```
 /// # use recount::prelude::*;

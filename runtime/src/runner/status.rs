@@ -129,7 +129,7 @@ impl fmt::Display for Status {
         }
         match &self.last_error {
             Some((_, error)) if matches!(state, State::Retrying | State::Stopped) => {
-                write!(f, ", {error}")
+                write!(f, ", {}", error.told())
             }
             _ => Ok(()),
         }

@@ -107,6 +107,10 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 /// assert_eq!(count(("t-1", 3, Some(true))), 3);
 /// assert_eq!(count(()), 0);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no list of values for a statement",
+    note = "write a tuple, one value as well: `(value,)`, none as `()`; of what can be made a `recount::sql::Value`"
+)]
 pub trait Params {
     /// Adds them in the order of their numbers.
     fn add_to(self, values: &mut Vec<Value>);
