@@ -1,0 +1,360 @@
+//! The rules as the macros ask them: a panic while compiling, at the field that was changed.
+
+use super::compare::Walk;
+use super::path::At;
+use super::report::{Breaks, Problem, Report};
+use super::rule::Rule;
+use crate::Shape;
+use crate::text::{Text, same};
+
+/// How long a message may be.
+const LENGTH: usize = 640;
+
+/// A released version of an event, as code must be able to read it.
+///
+/// ```
+/// use recount_schema::{Field, Read, Released, Shape, Struct};
+///
+/// const RELEASED: Released = Released {
+///     event: "WorkoutScheduled", version: 1, newest: 1, since: "0.3.0", accepted: &[],
+///     shape: &Shape::Struct(Struct::new(&[Field::of::<u32>("reps")])),
+/// };
+/// const NOW: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u64>("reps"), Field::of::<Option<String>>("note")]));
+/// const READ: Read = RELEASED.read_as(NOW);
+/// const _: () = READ.assert_field("reps");
+/// const _: () = READ.assert_others(&["reps", "note"]);
+/// ```
+///
+/// ```compile_fail
+/// # use recount_schema::{Field, Released, Shape, Struct};
+/// # const RELEASED: Released = Released {
+/// #     event: "WorkoutScheduled", version: 1, newest: 1, since: "0.3.0", accepted: &[],
+/// #     shape: &Shape::Struct(Struct::new(&[Field::of::<u32>("reps")])),
+/// # };
+/// const NOW: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u8>("reps")]));
+/// // [RC1011] `reps` of `WorkoutScheduled` version 1 (released in 0.3.0): u32 0..=4294967295 -> u8 0..=255: stored events could not be read
+/// //
+/// // help: take back what it was, or begin version 2: `recount schema bump WorkoutScheduled`
+/// const _: () = RELEASED.read_as(NOW).assert_field("reps");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Released {
+    /// The stored name.
+    pub event: &'static str,
+    /// The version.
+    pub version: u32,
+    /// The newest version that is released: an older one is not followed by a new one.
+    pub newest: u32,
+    /// The release in which it was released; may be empty.
+    pub since: &'static str,
+    /// What was written.
+    pub shape: &'static Shape,
+    /// Problems that somebody took responsibility for: pairs of a rule's code and a path.
+    pub accepted: &'static [(&'static str, &'static str)],
+}
+
+impl Released {
+    /// Holds it against the shape that reads it now.
+    #[must_use]
+    pub const fn read_as(self, now: &'static Shape) -> Read {
+        let mut trial = Walk::<0>::new(false);
+        trial.reads(self.shape, now, &At::ROOT);
+        Read {
+            agrees: trial.report.breaks().is_nothing(),
+            released: self,
+            now,
+        }
+    }
+
+    const fn is_refused(&self, problem: &Problem) -> bool {
+        let is_fatal =
+            problem.breaks.has(Breaks::BACKWARD) || matches!(problem.rule, Rule::FieldRemoved);
+        is_fatal && !self.accepts(problem)
+    }
+
+    const fn problems(&self, now: &Shape) -> Report {
+        let mut walk = Walk::new(false);
+        walk.reads(self.shape, now, &At::ROOT);
+        walk.report
+    }
+
+    #[track_caller]
+    const fn assert(&self, problem: &Problem) {
+        if self.is_refused(problem) {
+            let message = self.message(problem);
+            panic!("{}", message.as_str());
+        }
+    }
+
+    const fn accepts(&self, problem: &Problem) -> bool {
+        let mut next = 0;
+        while next < self.accepted.len() {
+            let (code, path) = self.accepted[next];
+            if same(problem.rule.code(), code) && same(problem.path.as_str(), path) {
+                return true;
+            }
+            next += 1;
+        }
+        false
+    }
+
+    /// What is wrong and what would happen, then what to write.
+    const fn message(&self, problem: &Problem) -> Text<LENGTH> {
+        let path = problem.path.as_str();
+        // Without the dot in front.
+        let place = if path.is_empty() {
+            path
+        } else {
+            path.split_at(1).1
+        };
+        let mut text = Text::new().with("[").with(problem.rule.code()).with("] ");
+        if !place.is_empty() {
+            text = text.with("`").with(place).with("`");
+        }
+        match problem.rule {
+            Rule::FieldAdded => {
+                text.push(" is required, but ");
+                self.push_title(&mut text);
+                text.push(" does not have it: stored events could not be read");
+            }
+            Rule::FieldRemoved => {
+                text.push(" of ");
+                self.push_title(&mut text);
+                text.push(" is gone: what is stored of it would be dropped on every read");
+            }
+            _ => {
+                if !place.is_empty() {
+                    text.push(" of ");
+                }
+                self.push_title(&mut text);
+                text.push(": ");
+                problem.push_change(&mut text);
+                text.push(": stored events could not be read");
+            }
+        }
+        text.push("\n\nhelp: ");
+        match problem.rule {
+            Rule::FieldAdded => text.push("make it an `Option`, or write `#[serde(default)]` above it"),
+            Rule::FieldRemoved => {
+                text.push("keep it, or say that it may go: `recount schema accept ");
+                text.push(self.event);
+                text.push(" --reason \"…\"`");
+            }
+            Rule::UnknownShape => text.push(
+                "derive `ValueObject` for its type, or write `#[event(opaque = \"name@1\")]` above it",
+            ),
+            _ => text.push("take back what it was"),
+        }
+        if self.version < self.newest {
+            return text;
+        }
+        text.with(", or begin version ")
+            .with_number(self.version as u128 + 1)
+            .with(": `recount schema bump ")
+            .with(self.event)
+            .with("`")
+    }
+
+    /// `` `Opened` version 1 (released in 0.3.0) ``
+    const fn push_title(&self, text: &mut Text<LENGTH>) {
+        text.push("`");
+        text.push(self.event);
+        text.push("` version ");
+        text.push_number(self.version as u128);
+        if !self.since.is_empty() {
+            text.push(" (released in ");
+            text.push(self.since);
+            text.push(")");
+        }
+    }
+}
+
+/// A released version and the shape that reads it now.
+///
+/// As a rule the two agree. That is found out once, and is all that it costs while compiling.
+#[derive(Debug, Clone, Copy)]
+pub struct Read {
+    released: Released,
+    now: &'static Shape,
+    /// It reads all that was written, and drops nothing of it.
+    agrees: bool,
+}
+
+impl Read {
+    /// The same, unless the shape reads another released version instead, which has the same name in another category.
+    #[must_use]
+    pub const fn or(mut self, other: Released) -> Self {
+        self.agrees = self.agrees || other.read_as(self.now).is_accepted();
+        self
+    }
+
+    /// Whether all that was written is read, or all but what somebody took responsibility for.
+    pub const fn is_accepted(&self) -> bool {
+        if self.agrees {
+            return true;
+        }
+        let found = self.released.problems(self.now);
+        let problems = found.problems();
+        let mut next = 0;
+        while next < problems.len() {
+            if self.released.is_refused(&problems[next]) {
+                return false;
+            }
+            next += 1;
+        }
+        found.more() == 0
+    }
+
+    /// Panics, while compiling, with the first of the problems that lies in a field, unless the shapes agree.
+    ///
+    /// The message says what to write; `recount schema explain` has more to say about its code.
+    ///
+    /// # Panics
+    ///
+    /// If stored payloads could not be read: that is its purpose.
+    #[track_caller]
+    pub const fn assert_field(&self, field: &str) {
+        if self.agrees {
+            return;
+        }
+        let found = self.released.problems(self.now);
+        let problems = found.problems();
+        let mut next = 0;
+        while next < problems.len() {
+            if is_in(problems[next].path.as_str(), field) {
+                self.released.assert(&problems[next]);
+            }
+            next += 1;
+        }
+    }
+
+    /// The same for a field whose type is [`Shaped`](crate::Shaped): naming its shape asks for that, in the same constant, of which there
+    /// are as many as fields.
+    ///
+    /// # Panics
+    ///
+    /// If stored payloads could not be read: that is its purpose.
+    #[track_caller]
+    pub const fn assert_shaped_field(&self, field: &str, _: &Shape) {
+        self.assert_field(field);
+    }
+
+    /// Panics, while compiling, with the first of the problems that lies in none of these fields: what was stored and has no field.
+    ///
+    /// # Panics
+    ///
+    /// If stored payloads could not be read, or more problems were found than can be told: that is its purpose.
+    #[track_caller]
+    pub const fn assert_others(&self, fields: &[&str]) {
+        if self.agrees {
+            return;
+        }
+        let found = self.released.problems(self.now);
+        let problems = found.problems();
+        let mut next = 0;
+        while next < problems.len() {
+            if !is_in_any(problems[next].path.as_str(), fields) {
+                self.released.assert(&problems[next]);
+            }
+            next += 1;
+        }
+        assert!(
+            found.more() == 0,
+            "more problems than can be told apart: change less at once"
+        );
+    }
+}
+
+/// Whether a path begins with a field.
+const fn is_in(path: &str, field: &str) -> bool {
+    let (path, field) = (path.as_bytes(), field.as_bytes());
+    if path.len() <= field.len() || path[0] != b'.' {
+        return false;
+    }
+    let mut at = 0;
+    while at < field.len() {
+        if path[at + 1] != field[at] {
+            return false;
+        }
+        at += 1;
+    }
+    path.len() == field.len() + 1 || matches!(path[field.len() + 1], b'.' | b'[' | b'{' | b'<')
+}
+
+const fn is_in_any(path: &str, fields: &[&str]) -> bool {
+    let mut next = 0;
+    while next < fields.len() {
+        if is_in(path, fields[next]) {
+            return true;
+        }
+        next += 1;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Field, Struct};
+
+    const WRITTEN: Released = Released {
+        event: "set.done",
+        version: 2,
+        newest: 2,
+        since: "0.3.0",
+        shape: &Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u16>>("reps"),
+            Field::of::<String>("reps_note"),
+        ])),
+        accepted: &[("RC1011", ".reps[]")],
+    };
+
+    fn of(now: &'static Shape) -> Vec<String> {
+        let problems = WRITTEN.problems(now);
+        let problems = problems.problems().iter();
+        problems
+            .map(|problem| WRITTEN.message(problem).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn a_message_names_the_code_the_place_the_change_the_release_and_the_ways_out() {
+        const NOW: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u8>>("reps"),
+            Field::of::<u8>("sets"),
+        ]));
+        assert_eq!(
+            of(&NOW),
+            [
+                "[RC1011] `reps[]` of `set.done` version 2 (released in 0.3.0): u16 0..=65535 -> u8 0..=255: stored events could not be read\n\n\
+                 help: take back what it was, or begin version 3: `recount schema bump set.done`",
+                "[RC1001] `reps_note` of `set.done` version 2 (released in 0.3.0) is gone: what is stored of it would be dropped on every read\n\n\
+                 help: keep it, or say that it may go: `recount schema accept set.done --reason \"…\"`, or begin version 3: `recount schema bump set.done`",
+                "[RC1002] `sets` is required, but `set.done` version 2 (released in 0.3.0) does not have it: stored events could not be read\n\n\
+                 help: make it an `Option`, or write `#[serde(default)]` above it, or begin version 3: `recount schema bump set.done`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_accepted_is_accepted_at_its_place_only() {
+        const NOW: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u8>>("reps"),
+            Field::of::<String>("reps_note"),
+        ]));
+        WRITTEN.read_as(&NOW).assert_field("reps");
+        let stricter = Released {
+            accepted: &[("RC1011", ".reps")],
+            ..WRITTEN
+        };
+        let refused = std::panic::catch_unwind(|| stricter.read_as(&NOW).assert_field("reps"));
+        assert!(refused.is_err());
+    }
+
+    #[test]
+    fn a_problem_is_told_at_its_own_field_and_at_no_other() {
+        assert!(is_in(".reps", "reps") && is_in(".reps[].x", "reps") && is_in(".reps<A>", "reps"));
+        assert!(!is_in(".reps_note", "reps") && !is_in("", "reps") && !is_in(".re", "reps"));
+        assert!(is_in_any(".b.c", &["a", "b"]) && !is_in_any(".c", &["a", "b"]));
+    }
+}
