@@ -1,0 +1,336 @@
+//! `accept`: drafts are taken over from the code; released versions only with a reason.
+
+use std::fs;
+
+use recount_schema::lock::{Accepted, Status};
+use recount_schema::{Breaks, Report, compare};
+use serde_json::json;
+
+use super::{failed, refuse_in_ci, samples, shown, write};
+use crate::args::Common;
+use crate::code::{Event, Site, find, full_name};
+use crate::codes;
+use crate::grown::grown;
+use crate::judge::{extended, is_accepted, severity};
+use crate::outcome::{Diagnostic, Failure, Outcome, Result, Severity};
+use crate::project::Project;
+use crate::streams;
+
+pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<Outcome> {
+    refuse_in_ci("accept")?;
+    if reason.is_some_and(|reason| reason.trim().is_empty()) || (reason.is_some() && word.is_none())
+    {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            "a reason is given for one event, and says something",
+            "cargo recount schema accept EVENT --reason \"never stored: …\"",
+        ));
+    }
+    let project = Project::read(common)?;
+    let mut sites = Site::all(common, &project, "check")?;
+    let only = match word {
+        Some(word) => {
+            let (site, category, name) = find(&mut sites, word)?;
+            Some((site.lock.dir().to_owned(), category, name))
+        }
+        None => None,
+    };
+    let mut done = Vec::new();
+    let mut outcome = Outcome::default();
+    let mut files = Vec::new();
+    for site in &mut sites {
+        if only
+            .as_ref()
+            .is_some_and(|(dir, ..)| site.lock.dir() != dir)
+        {
+            continue;
+        }
+        let is_meant = |category: Option<&str>, name: &str| match &only {
+            Some((_, of, meant)) => of.as_deref() == category && meant == name,
+            None => true,
+        };
+        let before = done.len();
+        let moved = streams::moved(site);
+        let diagnostics = moved.iter().map(streams::Moved::diagnostic);
+        outcome.diagnostics.extend(diagnostics);
+        let touched = streams::touched(&moved);
+        let is_meant = |category: Option<&str>, name: &str| {
+            let mut touched = touched.iter();
+            is_meant(category, name) && !touched.any(|one| Some(one.as_str()) == category)
+        };
+        let events = site.events.iter();
+        let events = events.filter(|event| is_meant(event.category.as_deref(), event.name()));
+        let events: Vec<Event> = events.cloned().collect();
+        for event in &events {
+            match one(&project, site, event, reason)? {
+                Step::Nothing => {}
+                Step::Done(what) => done.push((event.full_name(), event.version(), what)),
+                Step::Refused(mut diagnostic) => {
+                    // Who named no event asked for drafts.
+                    if only.is_none() {
+                        diagnostic.severity = Severity::Warning;
+                    }
+                    outcome.diagnostics.push(*diagnostic);
+                }
+            }
+        }
+        let gone = take_out(&project, site, &is_meant)?;
+        files.extend(gone.files);
+        done.extend(gone.versions);
+        let is_recorded = only.is_none() && streams::record(site);
+        if done.len() > before || is_recorded {
+            files.extend(write(&project, site)?);
+        }
+    }
+    for (event, version, what) in &done {
+        outcome.say(&format!("{event} v{version}: {what}"));
+    }
+    outcome.data = json!({
+        "accepted": done.iter().map(|(event, version, what)| json!({ "event": event, "version": version, "what": what })).collect::<Vec<_>>(),
+        "files": files,
+    });
+    outcome.then = match files.is_empty() {
+        true if outcome.diagnostics.is_empty() => {
+            "nothing to accept: the lock is what the code says".to_owned()
+        }
+        true => String::new(),
+        false => format!("written: {}", files.join(", ")),
+    };
+    Ok(outcome)
+}
+
+enum Step {
+    Nothing,
+    Done(String),
+    Refused(Box<Diagnostic>),
+}
+
+/// Takes one version over.
+fn one(
+    project: &Project,
+    site: &mut Site<'_>,
+    event: &Event,
+    reason: Option<&str>,
+) -> Result<Step> {
+    let (category, name, version) = (event.category.as_deref(), event.name(), event.version());
+    let what = match site.lock.version(category, name, version) {
+        None => "a new draft",
+        Some(listed) if listed.status == Status::Draft => {
+            if listed.digest == event.contract.digest() {
+                return Ok(Step::Nothing);
+            }
+            "the draft was taken over from the code"
+        }
+        Some(listed) if listed.status == Status::Dropped => return Ok(Step::Nothing),
+        Some(_) => return released(project, site, event, reason),
+    };
+    site.lock
+        .set(&event.contract, Status::Draft, None)
+        .map_err(|error| failed(project, &error))?;
+    Ok(Step::Done(what.to_owned()))
+}
+
+/// A version that was released: what is different needs a reason.
+fn released(
+    project: &Project,
+    site: &mut Site<'_>,
+    event: &Event,
+    reason: Option<&str>,
+) -> Result<Step> {
+    let (category, name, version) = (event.category.as_deref(), event.name(), event.version());
+    let contract = site
+        .lock
+        .contract(category, name, version)
+        .map_err(|error| failed(project, &error))?;
+    let Some(contract) = contract else {
+        return Ok(Step::Nothing);
+    };
+    let listed = site.lock.version(category, name, version);
+    let status = listed.map_or(Status::Released, |listed| listed.status);
+    let report: Report = compare(contract.shape, event.contract.shape);
+    let known: Vec<_> = site.lock.index.accepted(category, name, version).collect();
+    let problems: Vec<_> = report
+        .problems()
+        .iter()
+        .filter(|problem| {
+            problem.breaks.has(Breaks::BACKWARD)
+                || problem.breaks.has(Breaks::MEANING)
+                // What hits the last release only, the policy may refuse.
+                || severity(&site.lock.index.policy, problem) == Some(Severity::Error)
+        })
+        .filter(|problem| !is_accepted(&known, problem))
+        .copied()
+        .collect();
+    // What verifying found: a payload that is not read any more, or as something else.
+    let found: Vec<_> = event
+        .findings
+        .iter()
+        .filter(|found| ["RC2001", "RC2002", "RC2003"].contains(&found.code.as_str()))
+        // That payloads cannot be read follows from what is accepted then.
+        .filter(|found| problems.is_empty() || found.code != "RC2002")
+        .cloned()
+        .collect();
+    let grown = grown(&contract, &event.contract);
+    let is_grown = grown.digest() != contract.digest();
+    if problems.is_empty() && found.is_empty() && !is_grown {
+        return Ok(Step::Nothing);
+    }
+    let Some(reason) = reason else {
+        let rules: Vec<_> = problems.iter().map(|problem| problem.rule.code()).collect();
+        let found = found.iter().map(|found| found.code.as_str());
+        let mut rules: Vec<_> = rules.into_iter().chain(found).collect();
+        rules.dedup();
+        let (code, message) = match rules.first() {
+            Some(code) => (
+                *code,
+                format!("released, and the change breaks {}", rules.join(", ")),
+            ),
+            None => (codes::GROWN, extended(&contract, &event.contract)),
+        };
+        let full = event.full_name();
+        return Ok(Step::Refused(Box::new(
+            Diagnostic::new(code, Severity::Error, message)
+                .of(full.clone(), version)
+                .at(event.place())
+                .resolve(format!(
+                    "cargo recount schema accept {full} --reason \"why it does no harm\""
+                )),
+        )));
+    };
+    let mut reasons = Vec::new();
+    for (of, rule, path) in problems
+        .iter()
+        .map(|one| (version, one.rule.code().to_owned(), one.path.to_string()))
+        .chain(
+            found
+                .iter()
+                .map(|one| (one.version, one.code.clone(), one.path.clone())),
+        )
+    {
+        let accepted = Accepted {
+            category: event.category.clone(),
+            event: name.to_owned(),
+            v: of,
+            rule,
+            path,
+            reason: reason.to_owned(),
+        };
+        let mut all = site.lock.index.accepted.iter().chain(&reasons);
+        if !all.any(|one: &Accepted| {
+            (one.v, &one.rule, &one.path) == (accepted.v, &accepted.rule, &accepted.path)
+                && one.event == accepted.event
+                && one.category == accepted.category
+        }) {
+            reasons.push(accepted);
+        }
+    }
+    let broken = reasons.len();
+    let is_broken = !problems.is_empty() || !found.is_empty();
+    site.lock.index.accepted.extend(reasons);
+    if is_grown {
+        site.lock
+            .set(&grown, status, None)
+            .map_err(|error| failed(project, &error))?;
+    }
+    renew(project, site, event, is_grown, is_broken)?;
+    Ok(Step::Done(match broken {
+        0 => "extended".to_owned(),
+        1 => format!("1 broken rule accepted: {reason}"),
+        _ => format!("{broken} broken rules accepted: {reason}"),
+    }))
+}
+
+/// Adds samples of what is new. Where a rule was broken, what the samples are read as is asked anew; those that are not read any
+/// more were never stored, as the reason says.
+fn renew(
+    project: &Project,
+    site: &mut Site<'_>,
+    event: &Event,
+    is_grown: bool,
+    is_broken: bool,
+) -> Result<()> {
+    let (category, name) = (event.category.as_deref(), event.name());
+    for version in event.oldest..=event.version() {
+        let samples = site
+            .lock
+            .samples(category, name, version)
+            .map_err(|error| failed(project, &error))?;
+        if samples.is_empty() {
+            continue;
+        }
+        let before: Vec<_> = samples
+            .iter()
+            .map(|sample| sample.payload.to_string())
+            .collect();
+        let mut kept = samples;
+        if is_broken {
+            let asked = samples::expect(site, event, version, kept)?.into_iter();
+            let read = asked.filter(|(_, error)| error.is_none());
+            kept = read.map(|(sample, _)| sample).collect();
+        }
+        if is_grown && version == event.version() {
+            let mut new = samples::candidates(event);
+            new.retain(|candidate| !before.contains(&candidate.payload));
+            kept.extend(samples::read(site, event, new)?.0);
+        }
+        site.lock.set_samples(category, name, version, &kept);
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Gone {
+    versions: Vec<(String, u32, String)>,
+    files: Vec<String>,
+}
+
+/// Takes drafts out of the lock that are not in the code any more.
+fn take_out(
+    project: &Project,
+    site: &mut Site<'_>,
+    is_meant: &dyn Fn(Option<&str>, &str) -> bool,
+) -> Result<Gone> {
+    let mut gone = Gone::default();
+    let entries = site.lock.index.events.clone();
+    for entry in entries {
+        let category = entry.category.as_deref();
+        if !is_meant(category, &entry.name) {
+            continue;
+        }
+        for version in entry.versions {
+            let is_known = site.event(category, &entry.name, version.number).is_some();
+            if version.status != Status::Draft || is_known {
+                continue;
+            }
+            for event in &mut site.lock.index.events {
+                if event.category.as_deref() == category && event.name == entry.name {
+                    event.versions.retain(|one| one.number != version.number);
+                }
+            }
+            site.lock
+                .index
+                .events
+                .retain(|event| !event.versions.is_empty());
+            let file = site
+                .lock
+                .contract_file(category, &entry.name, version.number);
+            match fs::remove_file(&file) {
+                Ok(()) => {
+                    if let Some(folder) = file.parent() {
+                        // It stays if something else is in it.
+                        let _ = fs::remove_dir(folder);
+                    }
+                    gone.files.extend(shown(project, &[file]));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(crate::ask::io(&file, &error)),
+            }
+            gone.versions.push((
+                full_name(category, &entry.name),
+                version.number,
+                "the draft is not in the code any more, and was taken out".to_owned(),
+            ));
+        }
+    }
+    Ok(gone)
+}

@@ -1,0 +1,177 @@
+//! `retire` and `drop`: the end of a version.
+
+use std::path::Path;
+
+use chrono::{TimeDelta, Utc};
+use recount_schema::lock::{Status, Tombstone};
+use serde_json::json;
+
+use super::scan::{Scan, shown};
+use super::{refuse_in_ci, write};
+use crate::args::Common;
+use crate::code::{Site, find, full_name};
+use crate::codes;
+use crate::outcome::{Failure, Outcome, Result};
+use crate::project::Project;
+
+/// How old evidence may be: what was stored since is not in it.
+const OF_NOW: TimeDelta = TimeDelta::hours(24);
+
+/// Says that a version is not written any more.
+pub fn retire(common: &Common, word: &str, version: u32) -> Result<Outcome> {
+    refuse_in_ci("retire")?;
+    let project = Project::read(common)?;
+    let mut sites = Site::all(common, &project, "describe")?;
+    let (site, category, name) = find(&mut sites, word)?;
+    let full = full_name(category.as_deref(), &name);
+    let status = status(site, category.as_deref(), &name, version)?;
+    if !matches!(status, Status::Released | Status::Deprecated) {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            format!(
+                "{full} v{version} is {}, and only what is released is retired",
+                status.as_str()
+            ),
+            "cargo recount schema status",
+        ));
+    }
+    let newest = site.newest(category.as_deref(), &name);
+    let is_written = newest.is_some_and(|event| event.version() == version);
+    let is_passed_over = site
+        .aggregates
+        .iter()
+        .any(|of| Some(&of.category) == category.as_ref() && of.retired.contains(&name));
+    if is_written && !is_passed_over {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            format!("{full} v{version} is what the code writes"),
+            format!(
+                "write v{} first (`cargo recount schema bump {full}`), or give the event up: delete its type and write `retired({name:?})` on the aggregate",
+                version + 1
+            ),
+        ));
+    }
+    change(site, category.as_deref(), &name, version, Status::Retired);
+    let files = write(&project, site)?;
+    Ok(Outcome {
+        data: json!({ "event": full, "version": version, "status": "retired", "files": files }),
+        text: format!("{full} v{version} is retired: stored, and not written any more\n"),
+        then: format!(
+            "when production has none left: `cargo recount schema scan --store URL --out scan.json`, then `cargo recount schema drop {full} v{version} --evidence scan.json`"
+        ),
+        ..Outcome::default()
+    })
+}
+
+/// Says that a version is stored nowhere any more.
+pub fn drop(common: &Common, word: &str, version: u32, evidence: Option<&Path>) -> Result<Outcome> {
+    refuse_in_ci("drop")?;
+    let project = Project::read(common)?;
+    let mut sites = Site::all(common, &project, "describe")?;
+    let (site, category, name) = find(&mut sites, word)?;
+    let full = full_name(category.as_deref(), &name);
+    let refused = |message: String| {
+        Failure::new(
+            codes::NO_EVIDENCE,
+            message,
+            format!(
+                "cargo recount schema scan --store URL --out scan.json\ncargo recount schema drop {full} v{version} --evidence scan.json"
+            ),
+        )
+    };
+    let status = status(site, category.as_deref(), &name, version)?;
+    if status != Status::Retired {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            format!(
+                "{full} v{version} is {}, and only what is retired is dropped",
+                status.as_str()
+            ),
+            format!("cargo recount schema retire {full} v{version}"),
+        ));
+    }
+    let Some(evidence) = evidence else {
+        return Err(refused(format!(
+            "nothing shows that {full} v{version} is stored nowhere"
+        )));
+    };
+    let scan = Scan::read(evidence)?;
+    let age = Utc::now() - scan.taken_at;
+    if age > OF_NOW || age < -TimeDelta::minutes(5) {
+        return Err(refused(format!(
+            "the scan is of {}, not of now: what was stored since is not in it",
+            shown(scan.taken_at)
+        )));
+    }
+    let of = scan
+        .categories
+        .iter()
+        .find(|of| Some(&of.category) == category.as_ref() && of.error.is_none());
+    let Some(of) = of else {
+        return Err(refused(format!("the scan did not look at {full}")));
+    };
+    let mut counts = of.counts.iter();
+    let stored = counts.find(|count| count.name == name && count.version == version);
+    if let Some(stored) = stored
+        && stored.count > 0
+    {
+        return Err(refused(format!(
+            "{} holds {full} v{version}: {} of them on {}",
+            scan.store,
+            stored.count,
+            shown(scan.taken_at)
+        )));
+    }
+    change(site, category.as_deref(), &name, version, Status::Dropped);
+    let entry = site.lock.index.event(category.as_deref(), &name);
+    let is_over = entry.is_some_and(|entry| {
+        let mut versions = entry.versions.iter();
+        versions.all(|version| version.status == Status::Dropped)
+    });
+    if is_over {
+        site.lock.index.tombstones.push(Tombstone {
+            category: category.clone(),
+            event: name.clone(),
+            fields: Vec::new(),
+            reason: format!(
+                "dropped: none in {} on {}",
+                scan.store,
+                shown(scan.taken_at)
+            ),
+        });
+    }
+    let files = write(&project, site)?;
+    let has_type = site.event(category.as_deref(), &name, version).is_some();
+    Ok(Outcome {
+        data: json!({ "event": full, "version": version, "status": "dropped", "files": files }),
+        text: format!("{full} v{version} is dropped: it may not come back\n"),
+        then: if has_type {
+            "its type and its conversion may be deleted, with `upcast_from` on the type of the next version".to_owned()
+        } else {
+            String::new()
+        },
+        ..Outcome::default()
+    })
+}
+
+fn status(site: &Site<'_>, category: Option<&str>, name: &str, version: u32) -> Result<Status> {
+    let listed = site.lock.version(category, name, version);
+    listed.map(|listed| listed.status).ok_or_else(|| {
+        Failure::new(
+            codes::NO_EVENT,
+            format!("the lock has no {} v{version}", full_name(category, name)),
+            "cargo recount schema status",
+        )
+    })
+}
+
+fn change(site: &mut Site<'_>, category: Option<&str>, name: &str, version: u32, status: Status) {
+    let events = site.lock.index.events.iter_mut();
+    let of_event =
+        events.filter(|event| event.category.as_deref() == category && event.name == name);
+    for one in of_event.flat_map(|event| &mut event.versions) {
+        if one.number == version {
+            one.status = status;
+        }
+    }
+}

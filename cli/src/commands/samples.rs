@@ -1,0 +1,106 @@
+//! Payloads that are kept, and what the code makes of them.
+
+use recount_schema::lock::{From as Origin, Sample};
+use recount_schema::values::payloads;
+use serde_json::value::RawValue;
+
+use crate::ask::Question;
+use crate::code::{Event, Site};
+use crate::outcome::{Diagnostic, Result};
+
+/// How many payloads of a shape are kept.
+const MADE: usize = 256;
+
+/// A payload of a version, before the code was asked.
+pub struct Candidate {
+    pub payload: String,
+    pub from: Origin,
+}
+
+/// Payloads worth keeping: the user's examples, and those at the edges of what the shape allows.
+pub fn candidates(event: &Event) -> Vec<Candidate> {
+    let examples = event.examples.iter().map(|payload| Candidate {
+        payload: payload.clone(),
+        from: Origin::Example,
+    });
+    let made = payloads(event.contract.shape);
+    let step = made.len().div_ceil(MADE).max(1);
+    let made = made.into_iter().step_by(step).map(|payload| Candidate {
+        payload,
+        from: Origin::Boundary,
+    });
+    examples.chain(made).collect()
+}
+
+/// Samples of the candidates that the code reads, each with what it is read as. An example that is not read is an error; of the
+/// others a check inside of a type may refuse some.
+pub fn read(
+    site: &Site<'_>,
+    event: &Event,
+    candidates: Vec<Candidate>,
+) -> Result<(Vec<Sample>, Vec<Diagnostic>)> {
+    let questions: Vec<_> = candidates
+        .iter()
+        .map(|candidate| question(event, event.version(), &candidate.payload))
+        .collect();
+    let answers = site.programs.what_of(&questions)?;
+    let (mut samples, mut errors) = (Vec::new(), Vec::new());
+    for (candidate, answer) in candidates.into_iter().zip(answers) {
+        match (
+            answer.read,
+            RawValue::from_string(candidate.payload.clone()),
+        ) {
+            (Some(value), Ok(payload)) => samples.push(Sample {
+                payload,
+                expect: [(event.version(), value)].into(),
+                from: candidate.from,
+                note: String::new(),
+            }),
+            _ if candidate.from == Origin::Boundary => {}
+            _ => {
+                let error = answer.error.unwrap_or_default();
+                let message = format!("an example cannot be read: {error}");
+                let mut one = Diagnostic::error("RC2004", message)
+                    .of(event.full_name(), event.version())
+                    .at(event.place());
+                one.witness = Some(candidate.payload);
+                errors.push(one);
+            }
+        }
+    }
+    Ok((samples, errors))
+}
+
+fn question<'a>(event: &'a Event, version: u32, payload: &'a str) -> Question<'a> {
+    Question {
+        of: event.asked(),
+        name: event.name(),
+        version,
+        payload,
+    }
+}
+
+/// What the type of a version makes of the samples of an older one: each sample with that as what is expected, or why there
+/// is nothing.
+pub fn expect(
+    site: &Site<'_>,
+    event: &Event,
+    version: u32,
+    samples: Vec<Sample>,
+) -> Result<Vec<(Sample, Option<String>)>> {
+    let questions: Vec<_> = samples
+        .iter()
+        .map(|sample| question(event, version, sample.payload.get()))
+        .collect();
+    let answers = site.programs.what_of(&questions)?;
+    let pairs = samples.into_iter().zip(answers);
+    Ok(pairs
+        .map(|(mut sample, answer)| match answer.read {
+            Some(value) => {
+                sample.expect.insert(event.version(), value);
+                (sample, None)
+            }
+            None => (sample, Some(answer.error.unwrap_or_default())),
+        })
+        .collect())
+}

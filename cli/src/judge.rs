@@ -1,0 +1,433 @@
+//! The code beside the lock.
+
+use std::collections::BTreeMap;
+
+use recount_schema::lock::{Accepted, Contract, Policy, Status, Version};
+use recount_schema::{Breaks, Level, Problem, Report, Rule, compare, lint_event};
+
+use crate::code::{Event, Found, Site, damaged, full_name};
+use crate::codes;
+use crate::grown::{added, grown};
+use crate::outcome::{Diagnostic, Severity};
+use crate::project::Project;
+use crate::streams;
+use crate::witness::witness;
+
+/// How strictly what is merely unfinished is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strict {
+    /// While working: drafts that are behind the code are warnings.
+    Working,
+    /// Before merging: they are errors.
+    Check,
+}
+
+impl Strict {
+    fn unfinished(self) -> Severity {
+        match self {
+            Self::Working => Severity::Warning,
+            Self::Check => Severity::Error,
+        }
+    }
+}
+
+/// All that can be said of a lock and its code.
+pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnostic> {
+    let mut all = streams::judge(site);
+    let moved = streams::moved(site);
+    all.extend(moved.iter().map(streams::Moved::diagnostic));
+    // That their events are missing in one place and new in another follows from that.
+    let touched = streams::touched(&moved);
+    let is_moved =
+        |category: Option<&str>| touched.iter().any(|one| Some(one.as_str()) == category);
+    let events = site.events.iter();
+    for event in events.filter(|event| !is_moved(event.category.as_deref())) {
+        all.extend(of_event(site, event, strict));
+    }
+    for entry in &site.lock.index.events {
+        let category = entry.category.as_deref();
+        for (before, version) in entry.versions.iter().enumerate() {
+            let missing = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+            if version.number != missing {
+                let message = format!("the lock has no v{missing} before it");
+                all.push(
+                    rule(Rule::VersionGap, Severity::Error, message)
+                        .of(full_name(category, &entry.name), version.number)
+                        .resolve("restore its line and its files from version control"),
+                );
+                break;
+            }
+        }
+        for version in &entry.versions {
+            if version.status.is_frozen() {
+                all.extend(of_files(project, site, category, &entry.name, version));
+            }
+            let is_there = site.event(category, &entry.name, version.number).is_some();
+            if !is_there && !is_moved(category) {
+                all.extend(of_absent(site, category, &entry.name, version, strict));
+            }
+        }
+    }
+    all
+}
+
+fn rule(rule: Rule, severity: Severity, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(rule.code(), severity, message)
+}
+
+fn bump_or_accept(event: &Event) -> String {
+    let (name, version) = (event.full_name(), event.version());
+    format!(
+        "take the change back, and write v{} with `cargo recount schema bump {name}`;\nor, if v{version} was never stored like that: `cargo recount schema accept {name} --reason \"…\"`",
+        version + 1
+    )
+}
+
+/// An event of the code.
+fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
+    let (category, name) = (event.category.as_deref(), event.name());
+    let mut all: Vec<_> = alone(site, event);
+    let of_event = |diagnostic: Diagnostic| {
+        diagnostic
+            .of(event.full_name(), event.version())
+            .at(event.place())
+    };
+    let mut tombstones = site.lock.index.tombstones.iter();
+    if let Some(tombstone) =
+        tombstones.find(|one| one.category.as_deref() == category && one.event == name)
+    {
+        all.extend(of_tombstone(event, &tombstone.fields, &tombstone.reason).map(of_event));
+    }
+    let mut is_broken = false;
+    // What was stored under an older name is read as this type, too.
+    for former in &event.formerly {
+        let listed = site.lock.version(category, former, event.version());
+        let is_frozen = listed.is_some_and(|listed| listed.status.is_frozen());
+        let contract = site.lock.contract(category, former, event.version());
+        if let (true, Ok(Some(contract))) = (is_frozen, contract) {
+            let changes = changes(site, event, &contract);
+            is_broken |= changes
+                .iter()
+                .any(|change| change.severity == Severity::Error);
+            all.extend(changes);
+        }
+    }
+    let Some(listed) = site.lock.version(category, name, event.version()) else {
+        let message = "not in the lock yet";
+        all.push(of_event(
+            Diagnostic::new(codes::NOT_LOCKED, strict.unfinished(), message)
+                .resolve("cargo recount schema accept"),
+        ));
+        return all;
+    };
+    match listed.status {
+        Status::Draft => {
+            if event.contract.digest() != listed.digest {
+                let message = "the draft is not what the code says";
+                all.push(of_event(
+                    Diagnostic::new(codes::DRAFT_CHANGED, strict.unfinished(), message)
+                        .resolve("cargo recount schema accept"),
+                ));
+            }
+        }
+        Status::Dropped
+            if site
+                .newest(category, name)
+                .is_some_and(|newest| newest.version() > event.version()) =>
+        {
+            let message = "dropped: stored nowhere, so its type and its conversion may be deleted";
+            all.push(of_event(Diagnostic::new(
+                codes::MAY_GO,
+                Severity::Note,
+                message,
+            )));
+        }
+        Status::Dropped => all.push(of_event(
+            rule(
+                Rule::Tombstone,
+                Severity::Error,
+                "dropped: a version that was given up may not come back",
+            )
+            .resolve("choose another name, or another version"),
+        )),
+        // A contract that cannot be read is told of the files.
+        _ => {
+            if let Ok(Some(contract)) = site.lock.contract(category, name, event.version()) {
+                let changes = changes(site, event, &contract);
+                is_broken |= changes
+                    .iter()
+                    .any(|change| change.severity == Severity::Error);
+                all.extend(changes);
+                if !is_broken && grown(&contract, &event.contract).digest() != contract.digest() {
+                    let message = extended(&contract, &event.contract);
+                    let resolve = format!(
+                        "cargo recount schema accept {} --reason \"…\"",
+                        event.full_name()
+                    );
+                    all.push(of_event(
+                        Diagnostic::new(codes::GROWN, strict.unfinished(), message)
+                            .resolve(resolve),
+                    ));
+                }
+            }
+        }
+    }
+    // Payloads that a broken rule makes unreadable say nothing new.
+    let is_news = |found: &&Found| {
+        !(is_broken
+            && found.code == Rule::SampleUnreadable.code()
+            && found.version == event.version())
+    };
+    let found = event.findings.iter().filter(is_news);
+    all.extend(found.map(|found| of_found(site, event, found)));
+    all
+}
+
+/// What a compatible change did.
+pub fn extended(contract: &Contract, code: &Contract) -> String {
+    let added = added(contract, code);
+    let what = if added.is_empty() {
+        "extended since it was released".to_owned()
+    } else {
+        format!("{} came since it was released", added.join(", "))
+    };
+    format!("{what}: stored payloads stay readable, but the lock does not know what is written now")
+}
+
+/// What is wrong with a shape by itself.
+fn alone(site: &Site<'_>, event: &Event) -> Vec<Diagnostic> {
+    let report: Report = lint_event(event.contract.shape);
+    told(site, event, &report, None)
+}
+
+fn of_tombstone(event: &Event, fields: &[String], reason: &str) -> Option<Diagnostic> {
+    let given_up = if fields.is_empty() {
+        "the name".to_owned()
+    } else {
+        let used = event
+            .fields
+            .iter()
+            .find(|(name, _)| fields.contains(name))?;
+        format!("the field `{}`", used.0)
+    };
+    let message = format!("{given_up} was given up and may not come back: {reason}");
+    Some(rule(Rule::Tombstone, Severity::Error, message).resolve("choose another name"))
+}
+
+/// What is different in the code since a version was released.
+pub fn changes(site: &Site<'_>, event: &Event, contract: &Contract) -> Vec<Diagnostic> {
+    let report: Report = compare(contract.shape, event.contract.shape);
+    told(site, event, &report, Some(contract))
+}
+
+fn told(
+    site: &Site<'_>,
+    event: &Event,
+    report: &Report,
+    old: Option<&Contract>,
+) -> Vec<Diagnostic> {
+    let category = event.category.as_deref();
+    let name = old.map_or(event.name(), |contract| contract.event.as_str());
+    let accepted: Vec<_> = site
+        .lock
+        .index
+        .accepted(category, name, event.version())
+        .collect();
+    let problems = report.problems().iter();
+    let is_alone = report.problems().len() == 1;
+    problems
+        .filter(|problem| !is_accepted(&accepted, problem))
+        .filter_map(|problem| {
+            let severity = severity(&site.lock.index.policy, problem)?;
+            let mut one = rule(problem.rule, severity, in_words(problem))
+                .of(full_name(category, name), event.version())
+                .at(event.place());
+            one.path = problem.path.to_string();
+            one.before = some(problem.before.as_str());
+            one.after = some(problem.after.as_str());
+            if let Some(old) = old {
+                one.breaks = Some(problem.breaks.to_string());
+                one.witness = witness(problem, is_alone, old.shape, event.contract.shape);
+                if severity == Severity::Error {
+                    one.resolve = Some(if name == event.name() {
+                        bump_or_accept(event)
+                    } else {
+                        format!(
+                            "take the change back: what is stored as {name} is read as `{}`; release that first, and change its next version",
+                            event.ident
+                        )
+                    });
+                }
+            }
+            if one.resolve.is_none() {
+                one.resolve = Some(format!("cargo recount schema explain {}", one.code));
+            }
+            Some(one)
+        })
+        .collect()
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+pub fn is_accepted(accepted: &[&Accepted], problem: &Problem) -> bool {
+    accepted
+        .iter()
+        .any(|one| one.rule == problem.rule.code() && one.path == problem.path.as_str())
+}
+
+/// `u16 -> u8: the integer cannot hold all stored values`.
+pub fn in_words(problem: &Problem) -> String {
+    let is_of_stored = matches!(
+        problem.rule,
+        Rule::FieldAdded
+            | Rule::BecameRequired
+            | Rule::UnknownFieldDenied
+            | Rule::IntegerRange
+            | Rule::StringFormat
+            | Rule::DuplicateField
+            | Rule::FloatRange
+            | Rule::VariantRemoved
+    );
+    // Of what is only written from now on, the reader is the last release.
+    let title = if is_of_stored && problem.breaks == Breaks::FORWARD {
+        "the last release cannot read all that is written now"
+    } else {
+        problem.rule.title()
+    };
+    let nothing = |text: &str| match text {
+        "" => "nothing".to_owned(),
+        text => text.to_owned(),
+    };
+    match (problem.before.as_str(), problem.after.as_str()) {
+        ("", "") => title.to_owned(),
+        (before, after) => format!("{} -> {}: {title}", nothing(before), nothing(after)),
+    }
+}
+
+/// How serious a problem is; nothing if the policy switches its rule off. What hits only processes of the last release is
+/// a warning, unless the policy names the rule.
+pub fn severity(policy: &Policy, problem: &Problem) -> Option<Severity> {
+    let level = policy.level(problem.rule)?;
+    let is_forward_only = problem.breaks == Breaks::FORWARD;
+    if is_forward_only && !policy.rules.contains_key(problem.rule.code()) {
+        return Some(Level::Warn.into());
+    }
+    Some(level.into())
+}
+
+/// What verifying found.
+fn of_found(site: &Site<'_>, event: &Event, found: &Found) -> Diagnostic {
+    let level = Rule::from_code(&found.code).and_then(|rule| site.lock.index.policy.level(rule));
+    let severity = level.map_or(Severity::Note, Severity::from);
+    let mut one = Diagnostic::new(&found.code, severity, &found.message)
+        .of(
+            full_name(event.category.as_deref(), &found.event),
+            found.version,
+        )
+        .at(event.place());
+    one.path.clone_from(&found.path);
+    one.witness.clone_from(&found.witness);
+    one.resolve = Some(match found.code.as_str() {
+        "RC2001" | "RC2002" | "RC2003" => bump_or_accept(event),
+        code => format!("cargo recount schema explain {code}"),
+    });
+    one
+}
+
+/// The files of a version that was released.
+fn of_files(
+    project: &Project,
+    site: &Site<'_>,
+    category: Option<&str>,
+    name: &str,
+    version: &Version,
+) -> Vec<Diagnostic> {
+    let contract = site.lock.contract(category, name, version.number);
+    let samples = site.lock.samples(category, name, version.number);
+    let errors = [contract.err(), samples.err()].into_iter().flatten();
+    errors
+        .map(|error| damaged(project, &error).of(full_name(category, name), version.number))
+        .collect()
+}
+
+/// A version of the lock for which the code has no type of its own: an older type may be gone, if its payloads are read.
+fn of_absent(
+    site: &Site<'_>,
+    category: Option<&str>,
+    name: &str,
+    version: &Version,
+    strict: Strict,
+) -> Option<Diagnostic> {
+    let full = full_name(category, name);
+    let number = version.number;
+    let one = match version.status {
+        Status::Dropped => return None,
+        Status::Draft => Diagnostic::new(
+            codes::DRAFT_GONE,
+            strict.unfinished(),
+            "the draft is not in the code any more",
+        )
+        .resolve("cargo recount schema accept"),
+        status => {
+            let of_category = || {
+                let aggregates = site.aggregates.iter();
+                aggregates.filter(|of| Some(of.category.as_str()) == category)
+            };
+            let is_read = of_category()
+                .flat_map(|of| &of.readable)
+                .any(|one| one.name == name && one.version == number)
+                || site.reader(category, name, number).is_some();
+            let is_passed_over =
+                of_category().any(|of| of.retired.iter().any(|retired| retired == name));
+            if is_passed_over && status != Status::Retired {
+                Diagnostic::new(
+                    codes::PASSED_OVER,
+                    Severity::Warning,
+                    "the code passes over it, but the lock has it as released",
+                )
+                .resolve(format!("cargo recount schema retire {full} v{number}"))
+            } else if is_read || is_passed_over {
+                return None;
+            } else {
+                let is_known = site.newest(category, name).is_some();
+                let (broken, message) = if is_known {
+                    (
+                        Rule::NoUpcast,
+                        "released, but neither a type nor a conversion reads it any more",
+                    )
+                } else {
+                    (
+                        Rule::EventUnlisted,
+                        "released, but not known to the code any more: history with it could not be read",
+                    )
+                };
+                rule(broken, Severity::Error, message).resolve(format!(
+                    "bring its type back, or pass over it: `#[aggregate(retired({name:?}))]`"
+                ))
+            }
+        }
+    };
+    Some(one.of(full, number))
+}
+
+/// The events of a site by their names, with all versions of the code and of the lock.
+pub fn versions(site: &Site<'_>) -> BTreeMap<(Option<String>, String), Vec<u32>> {
+    let mut all: BTreeMap<(Option<String>, String), Vec<u32>> = BTreeMap::new();
+    let of_code = site
+        .events
+        .iter()
+        .map(|event| (&event.category, event.name(), event.version()));
+    let of_lock = site.lock.index.events.iter().flat_map(|entry| {
+        let versions = entry.versions.iter();
+        versions.map(|version| (&entry.category, entry.name.as_str(), version.number))
+    });
+    for (category, name, version) in of_code.chain(of_lock) {
+        let versions = all.entry((category.clone(), name.to_owned())).or_default();
+        if let Err(place) = versions.binary_search(&version) {
+            versions.insert(place, version);
+        }
+    }
+    all
+}

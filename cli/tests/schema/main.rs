@@ -1,0 +1,12 @@
+//! The command line as its users meet it: a package in a folder of its own, changed, built and asked.
+
+mod bump;
+mod damaged;
+mod life;
+mod names;
+mod outcome;
+mod packed;
+mod postgres;
+mod project;
+mod streams;
+mod workspace;
