@@ -32,7 +32,14 @@ fn tests_named_in(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_test_that_a_document_names_is_there() {
     let mut sources = Vec::new();
-    for folder in ["tests", "runtime/src", "macros/src", "examples"] {
+    for folder in [
+        "tests",
+        "runtime/src",
+        "macros/src",
+        "schema/tests",
+        "cli/tests",
+        "examples",
+    ] {
         files(Path::new(folder), ".rs", &mut sources);
     }
     let code: String = sources
@@ -60,19 +67,92 @@ fn every_file_that_a_document_names_is_there() {
         "ARCHITECTURE.md",
         "runtime/docs/guarantees.md",
         "runtime/docs/following-the-log.md",
+        "runtime/docs/schema-evolution.md",
     ] {
         let text = fs::read_to_string(document).unwrap();
         for quoted in text.split('`').skip(1).step_by(2) {
             let path = quoted.split_whitespace().next().unwrap_or_default();
-            let is_ours = ["tests/", "examples/", "runtime/", "macros/"]
-                .iter()
-                .any(|folder| path.starts_with(folder));
+            let is_ours = [
+                "tests/",
+                "examples/",
+                "runtime/",
+                "macros/",
+                "schema/src/",
+                "schema/tests/",
+                "cli/",
+            ]
+            .iter()
+            .any(|folder| path.starts_with(folder));
             if !is_ours || path.contains(['*', '{', '<']) {
                 continue;
             }
             assert!(
                 Path::new(path).exists(),
                 "{document} names `{path}`, which is not there"
+            );
+        }
+    }
+}
+
+/// The rows of the comparison's two tables, changes that are refused and changes that pass: what is said of ours.
+fn comparison(guide: &str) -> Vec<Vec<&str>> {
+    let (_, section) = guide.split_once("\n# What others detect\n").unwrap();
+    let tables = section.split("| change | Recount |").skip(1);
+    tables
+        .map(|table| {
+            let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+            rows.filter_map(|row| row.split(" | ").nth(1)).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_case_that_the_comparison_names_is_there() {
+    let (mut sources, mut cases) = (Vec::new(), Vec::new());
+    for folder in ["schema/tests", "cli/tests"] {
+        files(Path::new(folder), ".rs", &mut sources);
+    }
+    files(Path::new("tests/ui"), ".rs", &mut cases);
+    let code: String = sources
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    // What a row says that its change breaks: `name: [B F]`.
+    let breaks = |name: &str| {
+        let (_, row) = code.split_once(&format!("\n    {name}: ["))?;
+        row.split(']').next()
+    };
+    let is_case = |of: &str, name: &str| {
+        let file = format!("{of}/{name}.rs");
+        cases.iter().any(|path| path.ends_with(&file))
+    };
+    let is_test = |name: &str| code.contains(&format!("\nfn {name}("));
+    let guide = fs::read_to_string("runtime/docs/schema-evolution.md").unwrap();
+    let tables = comparison(&guide);
+    let [refused, passing] = tables.as_slice() else {
+        panic!("{} tables compare", tables.len());
+    };
+    assert!(refused.len() > 30 && passing.len() > 5, "{tables:?}");
+    for (ours, is_refused) in refused
+        .iter()
+        .map(|ours| (ours, true))
+        .chain(passing.iter().map(|ours| (ours, false)))
+    {
+        let named: Vec<&str> = ours.split('`').skip(1).step_by(2).collect();
+        assert!(
+            !named.is_empty() || ours.starts_with("partly"),
+            "the guide says `{ours}` and names no case"
+        );
+        for name in named {
+            let is_there = match (is_refused, breaks(name)) {
+                (true, Some(breaks)) => !breaks.is_empty(),
+                (false, Some(breaks)) => !breaks.contains('B'),
+                (true, None) => is_case("fail", name) || is_test(name),
+                (false, None) => is_case("pass", name),
+            };
+            assert!(
+                is_there,
+                "the guide names the case `{name}`, which is not there or says something else"
             );
         }
     }

@@ -4,7 +4,8 @@
 mod server;
 mod support;
 
-use std::process::Command;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
 
 use crate::server::Schema;
 
@@ -182,6 +183,82 @@ fn tasks_says_which_stores_have_tables_when_it_is_given_one_without() {
     let error = String::from_utf8(outcome.stderr).unwrap();
     let said = "error: projection board writes tables, which memory: does not keep: use `sqlite:PATH` or `postgres://…`\n";
     assert_eq!(error, said);
+}
+
+/// A Redis of this test's own, which ends with it.
+struct Redis {
+    process: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Redis {
+    fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let process = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+            .arg(port.to_string())
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .spawn();
+        let Ok(process) = process else {
+            println!("NOT RUN: there is no redis-server");
+            assert!(std::env::var_os("CI").is_none(), "Redis is needed here");
+            return None;
+        };
+        Some(Self {
+            process,
+            url: format!("redis://127.0.0.1:{port}"),
+            _folder: folder,
+        })
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // One that has ended by itself has made the test fail.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn tasks_publishes_each_event_once_and_tells_each_person_once() {
+    let Some(redis) = Redis::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("log.db").display());
+    let notified = || {
+        // It waits for a broker that has not begun to answer.
+        let outcome = support::example("tasks")
+            .args(["--store", &url, "--publish", &redis.url])
+            .output()
+            .unwrap();
+        let error = String::from_utf8(outcome.stderr).unwrap();
+        assert!(outcome.status.success(), "{error}");
+        let text = String::from_utf8(outcome.stdout).unwrap();
+        let (_, told) = text.split_once("--- Notifications ---\n").unwrap();
+        let (told, _) = told.split_once("\n\n").unwrap();
+        let (published, told) = told
+            .split_once(&format!(" to {}/tasks-", redis.url))
+            .unwrap();
+        let (people, consumed) = told.rsplit_once('\n').unwrap();
+        let people: Vec<String> = people.lines().skip(1).map(str::to_owned).collect();
+        (published.to_owned(), people, consumed.to_owned())
+    };
+    let (published, people, consumed) = notified();
+    assert_eq!(published, "15 new events published");
+    assert_eq!(consumed, "15 new events consumed.");
+    let first = "To Jane at acme: you have been assigned T-1 by Ann: she has the tools";
+    assert_eq!((people.len(), &*people[0]), (6, first), "{people:?}");
+    // Nothing is new the second time: not to the broker, and not to who reads there.
+    let (published, people, consumed) = notified();
+    assert_eq!(published, "0 new events published");
+    assert_eq!((people.len(), &*consumed), (0, "0 new events consumed."));
 }
 
 #[test]

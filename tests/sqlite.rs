@@ -1,6 +1,8 @@
 //! What only a file can do: be opened again, be shared, be damaged, be something else.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 
 use recount::log::{AppendError, Expected, NewEvent, Query, ReadError, StreamId};
 use recount::prelude::*;
@@ -566,4 +568,64 @@ async fn while_another_process_holds_the_file_other_tasks_go_on() {
     other.execute_batch("COMMIT").unwrap();
     append.await.unwrap().unwrap();
     assert_eq!(store.version(&stream("a")).await.unwrap(), Version(1));
+}
+
+/// Two that write all the time, each with a runtime of its own as two processes have.
+#[test]
+fn of_two_that_share_a_file_and_write_all_the_time_neither_gets_less_than_a_third() {
+    const TOTAL: usize = 4000;
+    const WRITERS: usize = 16;
+    let (_folder, path) = file();
+    let (stored, barrier) = (Arc::new(AtomicUsize::new(0)), Barrier::new(2));
+    let write = |name: &'static str| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let store = open(&path).await;
+            barrier.wait();
+            let mut writers = tokio::task::JoinSet::new();
+            for number in 0..WRITERS {
+                let (store, stored) = (store.clone(), Arc::clone(&stored));
+                writers.spawn(async move {
+                    let (stream, mut own) = (stream(&format!("{name}-{number}")), 0);
+                    while stored.fetch_add(1, Ordering::Relaxed) < TOTAL {
+                        store
+                            .append(&stream, Expected::Any, events(1))
+                            .await
+                            .unwrap();
+                        own += 1;
+                    }
+                    own
+                });
+            }
+            writers.join_all().await.into_iter().sum::<usize>()
+        })
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| write("other"));
+        (write("one"), other.join().unwrap())
+    });
+    assert!(one.min(other) * 3 >= one + other, "{one} and {other}");
+    // Nor does either look on while the other writes one group after the other.
+    let whose = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let all = open(&path)
+            .await
+            .read(Query::all())
+            .collect()
+            .await
+            .unwrap();
+        let whose = all.iter().map(|event| event.stream.id().starts_with("one"));
+        whose.collect::<Vec<_>>()
+    });
+    let longest = whose
+        .chunk_by(|one, next| one == next)
+        .map(<[_]>::len)
+        .max();
+    assert!(
+        longest.unwrap() <= 6 * WRITERS,
+        "{longest:?} events of one in a row"
+    );
 }

@@ -1,12 +1,161 @@
 //! What the compiler says to a mistake, and that the help it gives is right.
 //!
 //! Each case under `ui/fail` holds one mistake (`.stderr` is the whole output), and its twin under `ui/pass` is the same
-//! file after doing what `help` says. After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and read the
-//! difference.
+//! file after doing what `help` says; the twins are modules of this test, since a build of each would take minutes. What has to be a
+//! crate of its own is under `ui/whole`. Those under `ui/locked` are governed by the lock there, which holds `released.rs`; each folder
+//! of `ui/broken` has a lock that cannot be used. After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and read
+//! the difference. After a change of `released.rs`: `RECOUNT_UI_LOCK=write cargo test --test ui lock`.
+
+use std::path::Path;
+
+use recount::__private::EventShape;
+use recount_schema::lock::{Aggregate, Contract, Lock, Rust, Status, Tombstone};
+use recount_schema::{Shape, Shaped, Struct};
+
+#[path = "ui/pass/mod.rs"]
+mod pass;
+#[path = "ui/locked/released.rs"]
+mod released;
+use released::{Completed, Moved, MovedV2, Scheduled, plan, season};
 
 #[test]
 fn every_mistake_has_its_own_message_and_the_help_compiles() {
     let cases = trybuild::TestCases::new();
     cases.compile_fail("tests/ui/fail/*.rs");
-    cases.pass("tests/ui/pass/*.rs");
+    cases.pass("tests/ui/whole/*.rs");
+    cases.compile_fail("tests/ui/locked/fail/*.rs");
+    cases.pass("tests/ui/locked/pass/*.rs");
+    cases.pass("tests/ui/locked/released.rs");
+    cases.compile_fail("tests/ui/broken/*/*.rs");
+}
+
+#[test]
+fn each_mistake_has_a_twin_that_compiles() {
+    let names = |folder: &str| -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = files
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|it| it == "rs"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .filter(|name| name != "mod")
+            .collect();
+        names.sort();
+        names
+    };
+    let mut mistakes = names("tests/ui/fail");
+    // What it takes is another package.
+    mistakes.retain(|name| name != "lock_gone");
+    assert_eq!(names("tests/ui/pass"), pass::TWINS);
+    let crates = names("tests/ui/whole");
+    mistakes.retain(|name| !crates.contains(name));
+    assert_eq!(mistakes, pass::TWINS);
+}
+
+/// The lock as the types say it.
+fn lock_of_released(folder: &Path) -> Lock {
+    const NOTHING: &Shape = &Shape::Struct(Struct::new(&[]));
+    released::main();
+    let mut lock = Lock::new(folder);
+    let mut put = |of: (&str, &str), version, shape, ident: &str, fields: &[(&str, &str)]| {
+        let (category, name) = of;
+        let mut contract = Contract::new(name, version, shape);
+        contract.category = Some(category.to_owned());
+        let fields = fields
+            .iter()
+            .map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned()));
+        contract.rust = Rust {
+            ident: ident.to_owned(),
+            fields: fields.collect(),
+        };
+        lock.set(&contract, Status::Released, Some("0.3.0"))
+            .unwrap();
+    };
+    let fields = [
+        ("title", "String"),
+        ("place", "Address"),
+        ("target", "Target"),
+    ];
+    put(
+        ("workout", "Scheduled"),
+        1,
+        Scheduled::SHAPE,
+        "Scheduled",
+        &fields,
+    );
+    put(
+        ("workout", "Completed"),
+        1,
+        Completed::SHAPE,
+        "Completed",
+        &[("minutes", "u16"), ("note", "Option<String>")],
+    );
+    put(
+        ("workout", "Moved"),
+        1,
+        Moved::SHAPE,
+        "Moved",
+        &[("by_days", "i32")],
+    );
+    put(
+        ("workout", "Moved"),
+        2,
+        MovedV2::SHAPE,
+        "MovedV2",
+        &[("by_hours", "i64")],
+    );
+    put(
+        ("plan", "Closed"),
+        1,
+        plan::Closed::SHAPE,
+        "Closed",
+        &[("reason", "String")],
+    );
+    put(
+        ("season", "Closed"),
+        1,
+        season::Closed::SHAPE,
+        "Closed",
+        &[("weeks", "u8")],
+    );
+    let fields = [("title", "String")];
+    put(
+        ("plan", "Named"),
+        2,
+        plan::NamedV2::SHAPE,
+        "NamedV2",
+        &fields,
+    );
+    let mut dropped = Contract::new("Named", 1, NOTHING);
+    dropped.category = Some("plan".to_owned());
+    lock.set(&dropped, Status::Dropped, Some("0.2.0")).unwrap();
+    lock.index.aggregates = [
+        ("plan", "Plan", u32::SHAPE),
+        ("season", "Season", String::SHAPE),
+        ("workout", "Workout", String::SHAPE),
+    ]
+    .map(|(category, ident, id)| Aggregate {
+        category: category.to_owned(),
+        ident: ident.to_owned(),
+        id: Some(id),
+    })
+    .into();
+    lock.index.tombstones.push(Tombstone {
+        category: Some("workout".to_owned()),
+        event: "Weighed".to_owned(),
+        fields: Vec::new(),
+        reason: "erased on request".to_owned(),
+    });
+    lock
+}
+
+#[test]
+fn the_lock_of_the_cases_is_what_was_released() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/locked/schema");
+    let mut lock = lock_of_released(&folder);
+    if std::env::var_os("RECOUNT_UI_LOCK").is_some() {
+        lock.write().unwrap();
+    }
+    let there = Lock::read(&folder).unwrap().expect("a lock");
+    assert_eq!(there.index.to_text(), lock.index.to_text());
 }

@@ -49,7 +49,7 @@ pub enum AccountError {
 
 /// What the rules need to know of an account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(stream = "account", id = AccountId, error = AccountError, snapshot_every = 100)]
+#[aggregate(stream = "account", id = AccountId, error = AccountError, snapshot_every = 100, locked)]
 pub struct BankAccount {
     pub holder: String,
     pub balance: Cents,

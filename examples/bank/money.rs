@@ -7,7 +7,9 @@ use std::ops::{Add, AddAssign, Mul, Sub, SubAssign};
 use recount::prelude::*;
 
 /// An amount of money in cents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ValueObject,
+)]
 #[serde(transparent)]
 pub struct Cents(pub i64);
 

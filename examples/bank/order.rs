@@ -10,7 +10,7 @@ use crate::money::Cents;
 pub struct OrderId(String);
 
 /// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Item {
     pub item_id: String,
     pub quantity: u32,
@@ -18,7 +18,7 @@ pub struct Item {
 }
 
 /// Where an order goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Address {
     pub street: String,
     pub city: String,
@@ -85,7 +85,7 @@ pub enum OrderError {
 
 /// What the rules need to know of an order.
 #[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(stream = "order", id = OrderId, error = OrderError)]
+#[aggregate(stream = "order", id = OrderId, error = OrderError, locked)]
 pub struct Order {
     pub status: Status,
     pub total_amount: Cents,

@@ -92,7 +92,7 @@ pub enum PlanError {
 
 /// What the rules need to know of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(stream = "training-plan", id = PlanId, error = PlanError, snapshots)]
+#[aggregate(stream = "training-plan", id = PlanId, error = PlanError, snapshots, locked)]
 pub struct TrainingPlan {
     pub athlete_id: String,
     pub target_event: String,

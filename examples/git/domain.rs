@@ -35,7 +35,7 @@ impl FileId {
 }
 
 /// The hash of a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, ValueObject)]
 #[serde(transparent)]
 pub struct CommitId(String);
 
@@ -66,14 +66,14 @@ impl std::fmt::Display for CommitId {
 }
 
 /// Who made a commit, in the commit's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Author {
     pub name: String,
     pub email: String,
 }
 
 /// The commit that an event comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Commit {
     pub id: CommitId,
     pub author: Author,
@@ -82,13 +82,13 @@ pub struct Commit {
 }
 
 /// What a path holds: the kind of thing, and the hash of its content (for a submodule, the commit that it stands at).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Content {
     pub kind: Kind,
     pub hash: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub enum Kind {
     Regular,
     Executable,
@@ -97,7 +97,7 @@ pub enum Kind {
 }
 
 /// How many lines a commit added to a file and removed from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueObject)]
 pub struct Lines {
     pub added: u64,
     pub removed: u64,
@@ -149,7 +149,7 @@ pub struct CommitRecorded {
 
 /// The story of one file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(stream = "file", id = FileId)]
+#[aggregate(stream = "file", id = FileId, locked)]
 pub struct File {
     pub path: RepoPath,
     /// The names that it had before, the oldest first.
@@ -200,7 +200,7 @@ impl HistoryId {
 
 /// How far the history is recorded. Its version is the number of commits: the n-th event is the n-th commit's.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, Aggregate)]
-#[aggregate(stream = "history", id = HistoryId)]
+#[aggregate(stream = "history", id = HistoryId, locked)]
 pub struct History {
     pub last: Option<CommitRecorded>,
 }

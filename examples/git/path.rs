@@ -2,14 +2,16 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::{Deserialize, Serialize};
+use recount::prelude::*;
 
 /// The path of a file from the top of its repository, as text.
 ///
 /// Text in UTF-8 stands as it is. Percent signs, control characters and bytes that are not UTF-8 stand as `%XX`: any
 /// percent-decoder gives the very bytes back, no two paths have the same text, and none breaks a line of output. It may be
 /// longer than the id of a stream, since it is part of events and never such an id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ValueObject,
+)]
 #[serde(transparent)]
 pub struct RepoPath(String);
 

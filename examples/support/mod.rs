@@ -97,21 +97,6 @@ pub fn ended(outcome: Result<(), AnyError>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
-    eprintln!("error: {}", told(&*error));
+    eprintln!("error: {}", recount::with_causes(&*error));
     ExitCode::FAILURE
-}
-
-/// An error with all that caused it.
-pub fn told(error: &(dyn Error + 'static)) -> String {
-    let mut told = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_told = cause.to_string();
-        // Some errors tell their cause themselves.
-        if !told.contains(&cause_told) {
-            told = format!("{told}: {cause_told}");
-        }
-        source = cause.source();
-    }
-    told
 }

@@ -103,7 +103,9 @@ fn line(status: &Status) -> String {
     } = status;
     let place = format!("{state} at {position}, {lag} behind");
     match &status.last_error {
-        Some((_, error)) if *lag > 0 => format!("{place}: {error}"),
+        Some((_, error)) if *lag > 0 => {
+            format!("{place}: {}", recount::with_causes(&**error))
+        }
         // It is over the last second or two, so at first there is none.
         _ if *rate < 0.5 => place,
         _ => format!("{place}, {rate:.0} a second"),

@@ -12,7 +12,7 @@ use recount::relay::redis::{RedisConsumer, RedisPublisher};
 use recount::relay::{CloudEvent, ConsumeError, Consumer, Publisher, Relay};
 use recount::runner::Runner;
 
-use crate::support::{AnyError, progress, told};
+use crate::support::{AnyError, progress};
 use crate::task::{Task, TaskEvent};
 
 /// How long the broker may be away. A relay by itself would wait for ever.
@@ -77,7 +77,7 @@ async fn publish(
     let all = tokio::time::timeout(PATIENCE, relay.wait_for(store.head().await?));
     let Ok(outcome) = progress::shown_while(&watched, all).await else {
         let why = match relay.status().await.last_error {
-            Some((_, why)) => told(&*why),
+            Some((_, why)) => recount::with_causes(&*why),
             None => "it does not answer".to_owned(),
         };
         let seconds = PATIENCE.as_secs();

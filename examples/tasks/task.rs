@@ -67,7 +67,7 @@ pub enum TaskError {
 
 /// What the rules need to know of a task.
 #[derive(Debug, Clone, PartialEq, Aggregate)]
-#[aggregate(stream = "task", id = TaskId, error = TaskError)]
+#[aggregate(stream = "task", id = TaskId, error = TaskError, locked)]
 pub struct Task {
     pub title: String,
     pub assignee: Option<Person>,

@@ -19,10 +19,13 @@ mod fuzz;
 mod fuzz_inputs;
 mod handler;
 mod id;
+mod lock;
 mod path;
 mod projection;
+mod shape;
 #[cfg(test)]
 mod testing;
+mod value;
 
 /// Makes a struct an event, or each variant of an enum.
 ///
@@ -67,7 +70,20 @@ mod testing;
 /// | `with = path` | a function that converts instead: it returns the event, an `Option` to drop some, a `Vec` to split, or a `Result` of these to refuse |
 /// | `split_from = Other` | stored events of the type `Other` are read as this one too: one stored event becomes several |
 /// | `upcast_json(1 => path, …)` | functions from the JSON of one version to the next, for versions that nobody keeps a type for |
+/// | `example = path` | a function that makes one; under a [lock](#released-events) it is kept with the release as a sample. May be repeated |
+/// | `opaque = "name@1"` | for an event whose serde is written by hand: its JSON is nobody's to describe |
+/// | `shape = SomeType` | likewise: it is written and read as that type |
 /// | `crate = path` | where `recount` is, when it is renamed |
+///
+/// `opaque` and `shape` may stand at a field, too, as for a [value object](macro@ValueObject).
+///
+/// # Released events
+///
+/// Where a folder `schema` with a `lock.toml` lies beside the source file, or beside a folder above it up to the package's own, the
+/// versions of events that it lists as released are locked: a change after which their stored payloads could not be read does not
+/// compile, wherever in a type it hides. `cargo install recount-cli` brings the tool that keeps the folder, `recount schema init`
+/// begins one. Without one nothing is asked. `cargo test` then also reads the samples of each release through the code, and a build without
+/// `debug_assertions` warns of what was never released. Once all older versions are dropped there a type needs no `upcast_from`.
 ///
 /// # Enums
 ///
@@ -121,8 +137,9 @@ pub fn derive_event(input: TokenStream) -> TokenStream {
 /// | `error = SomeError` | what its commands return when they refuse; any error, boxed, by default |
 /// | `snapshot_every = 100` | a snapshot is taken whenever this many events were added; the state derives serde's traits |
 /// | `snapshots` | snapshots are taken when asked for |
-/// | `snapshot_version = 2` | to be raised when a type inside the state changes its shape, which the macro cannot see |
+/// | `snapshot_version = 2` | to be raised when a type inside the state that is no [value object](macro@ValueObject) changes its shape, which the macro cannot see |
 /// | `retired("…", …)` | stored names that are passed over on purpose, because their types are gone |
+/// | `locked` | the events are under a [lock](macro@Event#released-events), whose folder may not disappear |
 /// | `crate = path` | where `recount` is, when it is renamed |
 #[proc_macro_derive(Aggregate, attributes(aggregate))]
 pub fn derive_aggregate(input: TokenStream) -> TokenStream {
@@ -160,6 +177,105 @@ pub fn derive_aggregate(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Id, attributes(id))]
 pub fn derive_id(input: TokenStream) -> TokenStream {
     id::derive(input.into()).into()
+}
+
+/// Makes a type a value object: something without an identity, which is compared by its value and replaced rather than changed.
+///
+/// An amount of money, an address, a target zone: what events and states are made of. Events are kept for ever, so the JSON of what is in
+/// them must stay readable for ever; this derive reads the type as serde's derives do and writes down its JSON as a constant, its
+/// shape (`recount::schema::Shaped`). From it the compiler can tell that a change inside of the type makes stored events unreadable, and
+/// snapshots and projections can tell that theirs are of another shape and have to be made anew.
+///
+/// ```
+/// use recount::prelude::*;
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// pub struct Cents(i64);
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// #[serde(rename_all = "camelCase")]
+/// pub struct Price {
+///     net_amount: Cents,
+///     #[serde(default)]
+///     currency: Option<String>,
+/// }
+///
+/// use recount::schema::{Field, Shape, Shaped, Struct};
+///
+/// const PRICE: Shape = Shape::Struct(Struct::new(&[
+///     // A newtype is written as what is in it.
+///     Field::of::<i64>("netAmount"),
+///     Field::of::<Option<String>>("currency").default("Default::default()"),
+/// ]));
+/// assert_eq!(Price::SHAPE, &PRICE);
+/// ```
+///
+/// # What it asks for
+///
+/// `Clone`, `PartialEq`, `Serialize` and `Deserialize`, which make up the trait of the same name; and a known shape of each field's type.
+/// These have one: the types of the standard library that serde knows, those of `chrono`, `uuid` and `serde_json`, ids (`derive(Id)`), and
+/// other value objects. All of serde's attributes are read as they are, none has to be repeated. For the rest:
+///
+/// | entry | where | meaning |
+/// |---|---|---|
+/// | `opaque = "geo::Point@1"` | field, variant, type | its JSON is nobody's to describe; the version is to be counted up when it changes |
+/// | `shape = SomeType` | field, variant, type | it is written and read as that type: for serde's `with = "…"`, or an implementation by hand |
+/// | `crate = path` | type | where `recount` is, when it is renamed |
+///
+/// ```
+/// use recount::prelude::*;
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// pub struct Lap {
+///     #[serde(with = "seconds")]
+///     #[value(shape = u64)]
+///     took: std::time::Duration,
+/// }
+///
+/// mod seconds {
+///     use std::time::Duration;
+///     use serde::{Deserialize, Deserializer, Serializer};
+///
+///     pub fn serialize<S: Serializer>(it: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+///         serializer.serialize_u64(it.as_secs())
+///     }
+///     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+///         u64::deserialize(deserializer).map(Duration::from_secs)
+///     }
+/// }
+/// ```
+///
+/// # Values that must keep a rule
+///
+/// The derive writes no constructor: serde has the way for stored values, which is that of construction too. Keep in mind that a rule that
+/// becomes stricter makes stored values unreadable, and no shape shows it.
+///
+/// ```
+/// use recount::prelude::*;
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// #[serde(try_from = "u16", into = "u16")]
+/// pub struct Reps(u16);
+///
+/// impl TryFrom<u16> for Reps {
+///     type Error = &'static str;
+///     fn try_from(reps: u16) -> Result<Self, Self::Error> {
+///         if reps == 0 { Err("a set has a repetition at least") } else { Ok(Self(reps)) }
+///     }
+/// }
+///
+/// impl From<Reps> for u16 {
+///     fn from(reps: Reps) -> Self { reps.0 }
+/// }
+/// ```
+///
+/// # Types that contain themselves
+///
+/// A type that mentions itself needs nothing. Two that mention each other would have to know each other's constant before their own, which
+/// the compiler refuses as a cycle (E0391) where a shape is used; `#[value(opaque = "…@1")]` on one of the fields ends it.
+#[proc_macro_derive(ValueObject, attributes(value, serde))]
+pub fn derive_value_object(input: TokenStream) -> TokenStream {
+    value::derive(input.into()).into()
 }
 
 /// Makes the methods of an `impl` block the fold of an aggregate: one for each event, and the only list of them.

@@ -8,3 +8,6 @@ pub mod following_the_log {}
 
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
+
+#[doc = include_str!("../docs/schema-evolution.md")]
+pub mod schema_evolution {}

@@ -41,7 +41,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`reaction`](macro@reaction), [`Id`](macro@Id) |
+//! | the macros | [`Event`](macro@Event), [`Aggregate`](macro@Aggregate), [`apply`](macro@apply), [`projection`](macro@projection), [`reaction`](macro@reaction), [`Id`](macro@Id), [`ValueObject`](macro@ValueObject) |
 //! | loading, deciding, saving | [`Repository`], [`Root`], [`UnitOfWork`](repository::UnitOfWork) |
 //! | changing the shape of stored events | [`guide::evolving_events`] |
 //! | read models | [`Projector`](projection::Projector), in tables [`TableProjector`](projection::TableProjector); kept up to date in the background, [`Runner`](runner::Runner) |
@@ -64,6 +64,7 @@ pub mod __private;
 pub mod aggregate;
 mod background;
 pub mod bus;
+mod causes;
 mod clock;
 pub mod event;
 pub mod follower;
@@ -81,17 +82,21 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turns;
+mod value;
 
 pub use aggregate::{Aggregate, EventContext, Root};
+pub use causes::with_causes;
 pub use clock::{Clock, IdSource};
 pub use event::Event;
 pub use id::{Id, IdError};
 pub use log::{Position, Version};
 pub use projection::{Envelope, Projection};
 #[cfg(feature = "macros")]
-pub use recount_macros::{Aggregate, Event, Id, apply, projection, reaction};
+pub use recount_macros::{Aggregate, Event, Id, ValueObject, apply, projection, reaction};
+pub use recount_schema as schema;
 pub use repository::{Repository, snapshot};
 pub use store::Store;
+pub use value::ValueObject;
 
 pub use {chrono, serde_json, uuid};
 

@@ -9,7 +9,7 @@ use recount::relay::kafka::{KafkaConsumer, KafkaPublisher};
 use recount::relay::{CloudEvent, Consumer, PublishError, Publisher};
 
 use crate::cases::{Broker, Stoppable, broker_cases, publish_all};
-use crate::log::{all_of, consume, in_order, log};
+use crate::log::{all_of, consume, ids, in_order, is_over, log};
 
 struct Kafka {
     cluster: MockCluster<'static, DefaultProducerContext>,
@@ -134,4 +134,33 @@ async fn a_queue_that_is_full_is_waited_for() {
     let arrived = consume(&mut consumer, events.len()).await;
     all_of(&events, &arrived);
     in_order(&arrived);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acknowledgement_while_the_group_is_shared_anew_is_no_error_and_its_event_comes_again() {
+    for moved_on in [
+        Answer::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS,
+        Answer::RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
+        Answer::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+    ] {
+        let (kafka, events) = (Kafka::up(1), log(3, 1).await);
+        publish_all(&mut kafka.publisher(), &events).await;
+        let mut consumer = kafka.consumer("group", "a");
+        let mut arrived = consume(&mut consumer, 2).await;
+        let delivery = loop {
+            if let Some(delivery) = consumer.next().await.unwrap() {
+                break delivery;
+            }
+        };
+        kafka
+            .cluster
+            .request_errors(Request::OffsetCommit, &[moved_on]);
+        delivery.ack().await.unwrap();
+        drop((delivery, consumer));
+
+        let mut after_it = kafka.consumer("group", "b");
+        arrived.extend(consume(&mut after_it, 1).await);
+        assert_eq!(ids(&arrived), ids(&events), "{moved_on:?}");
+        is_over(&mut after_it).await;
+    }
 }

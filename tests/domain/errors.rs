@@ -5,12 +5,13 @@ use recount::log::{Expected, NewEvent, StreamId};
 use recount::prelude::*;
 use recount::repository::LoadError;
 
+use super::repository_of;
 use crate::bank::{Account, Deposited, id};
 use crate::stores::every_store;
 
 /// An account whose second event is this one.
 async fn with(store: &Store, event: NewEvent) -> (Repository<Account>, LoadError) {
-    let accounts = Repository::<Account>::new(store);
+    let accounts = repository_of::<Account>(store);
     accounts
         .create(&id("a"), Account::open("John"))
         .await
@@ -64,7 +65,7 @@ every_store! {
     }
 
     async fn an_event_before_creation_is_reported(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let event = NewEvent::json("Deposited", 1, &Deposited { amount: 1 }).unwrap();
         store.append(&accounts.stream(&id("a")).unwrap(), Expected::NoStream, [event]).await.unwrap();
         let LoadError::Decode(error) = accounts.load(&id("a")).await.unwrap_err() else { panic!() };

@@ -99,6 +99,7 @@ async fn each_follower_tells_what_it_handles_how_far_it_is_and_what_it_fails_at(
     until(&format!("recount_position{labels}"), 3.0).await;
     until(&format!("recount_lag_positions{labels}"), 0.0).await;
     until(&format!("recount_lag_seconds{labels}"), 0.0).await;
+    until(&format!("recount_set_aside{labels}"), 0.0).await;
     assert_eq!(
         kept.counter(&format!("recount_events_handled_total{labels}")),
         2
@@ -114,4 +115,25 @@ async fn each_follower_tells_what_it_handles_how_far_it_is_and_what_it_fails_at(
     until(&format!("recount_running{labels}"), 0.0).await;
     assert_eq!(kept.counter(&format!("recount_errors_total{labels}")), 1);
     assert!(kept.gauge(&format!("recount_lag_positions{labels}")) > 0.0);
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_a_gauge() {
+    let store = Store::connect("memory:").await.unwrap();
+    let stream = recount::log::StreamId::new("account", "a").unwrap();
+    for _ in 0..2 {
+        let damaged = recount::log::NewEvent::json("Deposited", 1, &"no object").unwrap();
+        let expected = recount::log::Expected::Any;
+        store.append(&stream, expected, [damaged]).await.unwrap();
+    }
+    let balances = Projector::<Balances>::stored(&store).await.unwrap();
+    let (kept, runner) = (Kept::default(), Runner::new());
+    let balances = ::metrics::with_local_recorder(&kept, || {
+        runner.add_with(balances, recount::runner::OnError::set_aside())
+    });
+    let caught_up = tokio::time::timeout(Duration::from_secs(20), balances.caught_up());
+    caught_up.await.unwrap().unwrap();
+    let told = kept.gauge("recount_set_aside{follower=balances}");
+    assert!((told - 2.0).abs() < f64::EPSILON, "{told}");
+    runner.shutdown().await;
 }

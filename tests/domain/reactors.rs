@@ -158,7 +158,7 @@ every_store! {
         let mut stops = 0;
         while let Err(error) = soon(live.caught_up()).await {
             let told = error.source.expect("it has stopped").to_string();
-            assert!(told.contains("panicked: at "), "{told}");
+            assert!(told.contains("panicked on the event at position ") && told.contains(": at "), "{told}");
             stops += 1;
             live.resume();
         }

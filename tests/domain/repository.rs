@@ -5,12 +5,13 @@ use recount::log::{Expected, Metadata, Query};
 use recount::prelude::*;
 use recount::repository::{CreateError, ExecuteError, LoadError, RetryPolicy, SaveError};
 
+use super::repository_of;
 use crate::bank::{Account, Deposited, Measured, Meter, id, meter};
 use crate::stores::every_store;
 
 every_store! {
     async fn a_command_is_loaded_decided_and_stored(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         accounts.execute(&a, |account| Ok(account.deposit(10))).await.unwrap();
@@ -22,7 +23,7 @@ every_store! {
     }
 
     async fn a_refused_command_stores_nothing_and_returns_the_domains_own_error(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let refused = accounts.execute(&a, |account| account.withdraw(3)).await.unwrap_err();
@@ -32,7 +33,7 @@ every_store! {
     }
 
     async fn creating_twice_is_refused_with_the_version_that_is_there(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, (Account::open("John"), Some(Deposited { amount: 5 }))).await.unwrap();
         let refused = accounts.create(&a, Account::open("Jane")).await.unwrap_err();
@@ -41,7 +42,7 @@ every_store! {
     }
 
     async fn what_does_not_exist_is_a_typed_error_everywhere(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("nobody");
         assert!(!accounts.exists(&a).await.unwrap());
         assert!(accounts.find(&a).await.unwrap().is_none());
@@ -54,7 +55,7 @@ every_store! {
     }
 
     async fn an_aggregate_with_a_default_need_not_exist_to_execute_but_is_not_found_by_load(store: Store) {
-        let meters = Repository::<Meter>::new(&store);
+        let meters = repository_of::<Meter>(&store);
         let a = id("m");
         assert!(matches!(meters.load(&a).await.unwrap_err(), LoadError::NotFound { .. }));
         meters.execute(&a, |meter| Ok(meter::Deposited { amount: meter.sum + 4 })).await.unwrap();
@@ -62,7 +63,7 @@ every_store! {
     }
 
     async fn a_creating_event_before_all_others_is_demanded(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let refused = accounts.create(&id("a"), Deposited { amount: 5 }).await.unwrap_err();
         assert!(matches!(refused, CreateError::Record(_)), "{refused}");
         assert!(refused.to_string().contains("event Deposited cannot be recorded as version 1 of stream"), "{refused}");
@@ -70,7 +71,7 @@ every_store! {
     }
 
     async fn a_root_collects_events_and_saves_them_as_one_batch(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut root = accounts.load(&a).await.unwrap();
@@ -83,7 +84,7 @@ every_store! {
     }
 
     async fn a_stale_root_is_refused_and_keeps_its_events(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut stale = accounts.load(&a).await.unwrap();
@@ -96,7 +97,7 @@ every_store! {
     }
 
     async fn a_save_that_is_repeated_is_recognised(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut root = accounts.load(&a).await.unwrap();
@@ -110,7 +111,7 @@ every_store! {
     }
 
     async fn a_root_without_events_still_checks_that_its_stream_has_not_moved(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut root = accounts.load(&a).await.unwrap();
@@ -120,7 +121,7 @@ every_store! {
     }
 
     async fn what_json_cannot_hold_is_refused_when_recorded(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut root = accounts.load(&a).await.unwrap();
@@ -135,7 +136,7 @@ every_store! {
     }
 
     async fn a_payload_beyond_the_limit_is_refused_on_every_way(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let holder = "x".repeat(recount::log::NewEvent::MAX_PAYLOAD_BYTES);
         let refused = accounts.create(&id("a"), Account::open(&holder)).await.unwrap_err();
         assert!(refused.to_string().contains("event Opened for stream"), "{refused}");
@@ -143,7 +144,7 @@ every_store! {
     }
 
     async fn every_version_can_be_loaded_and_none_beyond_the_end(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         for amount in 1..=25 {
@@ -162,7 +163,7 @@ every_store! {
 
     async fn metadata_is_set_once_and_carried_with_each_event(store: Store) {
         let request = uuid::Uuid::now_v7();
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let alice = accounts.with_metadata(Metadata::new().actor("alice").correlation(request).with("ip", "::1"));
         let a = id("a");
         alice.create(&a, (Account::open("John"), Deposited { amount: 1 })).await.unwrap();
@@ -177,7 +178,7 @@ every_store! {
     }
 
     async fn history_is_typed_and_complete_however_long(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         accounts.execute(&a, |account| Ok((0..300).map(|amount| account.deposit(amount)).collect::<Vec<_>>())).await.unwrap();
@@ -191,7 +192,7 @@ every_store! {
     }
 
     async fn of_racing_commands_each_is_applied_exactly_once(store: Store) {
-        let accounts = Repository::<Account>::new(&store)
+        let accounts = repository_of::<Account>(&store)
             .with_retry(RetryPolicy { attempts: 1000, ..RetryPolicy::default() });
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
@@ -209,9 +210,10 @@ every_store! {
     }
 
     async fn a_command_that_always_meets_a_conflict_ends_with_a_typed_error(store: Store) {
-        let accounts = Repository::<Account>::new(&store).with_retry(RetryPolicy { attempts: 3, ..RetryPolicy::default() });
+        let accounts = repository_of::<Account>(&store).with_retry(RetryPolicy { attempts: 3, ..RetryPolicy::default() });
         let a = id("a");
-        accounts.create(&a, Account::open("John")).await.unwrap();
+        // By somebody else, too: nothing is known of it.
+        Repository::<Account>::new(&store).create(&a, Account::open("John")).await.unwrap();
         let stream = accounts.stream(&a).unwrap();
         let mut tried = 0;
         let contended = accounts.execute(&a, |account| {
@@ -226,7 +228,7 @@ every_store! {
     }
 
     async fn commands_on_one_instance_take_turns_and_each_decides_once(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         accounts.create(&id("a"), Account::open("John")).await.unwrap();
         let decisions = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let commands: Vec<_> = (0..16).map(|_| {
@@ -258,7 +260,7 @@ every_store! {
             }
         }
         let store = store.with_clock(Backwards(0.into()));
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         for _ in 0..5 {
@@ -278,7 +280,7 @@ every_store! {
         }
         let at = |hour: i64| DateTime::from_timestamp(hour * 3600, 0).unwrap();
         let store = store.with_clock(Hourly(0.into()));
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         for _ in 0..30 {
@@ -294,7 +296,7 @@ every_store! {
     }
 
     async fn state_after_recording_equals_state_after_loading(store: Store) {
-        let accounts = Repository::<Account>::new(&store).with_metadata(Metadata::new().actor("alice"));
+        let accounts = repository_of::<Account>(&store).with_metadata(Metadata::new().actor("alice"));
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let mut root = accounts.load(&a).await.unwrap();
@@ -304,7 +306,7 @@ every_store! {
     }
 
     async fn nothing_of_a_what_if_is_stored(store: Store) {
-        let accounts = Repository::<Account>::new(&store);
+        let accounts = repository_of::<Account>(&store);
         let a = id("a");
         accounts.create(&a, Account::open("John")).await.unwrap();
         let root = accounts.load(&a).await.unwrap();
@@ -316,7 +318,7 @@ every_store! {
 }
 
 /// Runs a future that needs no other task: the stores answer in the calling thread when nobody else writes.
-fn futures_block<T>(future: impl Future<Output = T>) -> T {
+pub fn futures_block<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     loop {

@@ -131,7 +131,7 @@ every_store! {
         let status = failing.status().await;
         assert_eq!((status.state, status.events), (State::Stopped, 1));
         assert!(status.lag > 0 && status.lag_time > Some(Duration::ZERO), "{status}");
-        assert!(status.to_string().contains("an event that cannot be read"), "{status}");
+        assert!(status.to_string().contains("could not read an event"), "{status}");
         let later = deposit(&store, "c", 1).await;
         soon(other.wait_for(later)).await.unwrap();
         assert_eq!(other.read().await.accounts, 3);

@@ -3,11 +3,12 @@
 use recount::prelude::*;
 use recount::snapshot::SnapshotPolicy;
 
+use super::repository_of;
 use crate::bank::{Account, Deposited, id};
 use crate::stores::every_store;
 
 async fn filled(store: &Store, deposits: i64) -> Repository<Account> {
-    let accounts = Repository::<Account>::new(store);
+    let accounts = repository_of::<Account>(store);
     accounts
         .create(&id("a"), Account::open("John"))
         .await
@@ -52,7 +53,7 @@ every_store! {
     }
 
     async fn a_policy_of_ones_own_is_asked_with_the_state_that_a_command_led_to(store: Store) {
-        let accounts = Repository::<Account>::new(&store)
+        let accounts = repository_of::<Account>(&store)
             .with_snapshots(SnapshotPolicy::when(|account: &Account, _| account.balance == 3));
         accounts.create(&id("a"), Account::open("John")).await.unwrap();
         for taken in [0, 0, 1, 0] {
@@ -75,7 +76,7 @@ every_store! {
         }
 
         filled(&store, 25).await;
-        let later = Repository::<Later>::new(&store).load(&id("a")).await.unwrap();
+        let later = repository_of::<Later>(&store).load(&id("a")).await.unwrap();
         assert_eq!(*later, Later { deposits: 25, added: 7 });
     }
 

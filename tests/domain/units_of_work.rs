@@ -3,11 +3,12 @@
 use recount::log::Expected;
 use recount::prelude::*;
 
+use super::repository_of;
 use crate::bank::{Account, Meter, id, meter};
 use crate::stores::every_store;
 
 async fn two(store: &Store) -> (Repository<Account>, Root<Account>, Root<Account>) {
-    let accounts = Repository::<Account>::new(store);
+    let accounts = repository_of::<Account>(store);
     for name in ["a", "b"] {
         accounts
             .create(
@@ -61,7 +62,7 @@ every_store! {
 
     async fn aggregates_of_different_types_are_saved_together(store: Store) {
         let (accounts, mut account, _) = two(&store).await;
-        let meters = Repository::<Meter>::new(&store);
+        let meters = repository_of::<Meter>(&store);
         meters.execute(&id("m"), |_| Ok(meter::Deposited { amount: 1 })).await.unwrap();
         let mut meter = meters.load(&id("m")).await.unwrap();
         account.record(account.withdraw(5).unwrap());
@@ -75,7 +76,7 @@ every_store! {
         let (_, mut root, _) = two(&store).await;
         root.record(root.deposit(1));
         let Ok(stranger) = store.for_tenant("stranger") else { return };
-        let strangers = Repository::<Account>::new(&stranger);
+        let strangers = repository_of::<Account>(&stranger);
         strangers.create(&id("a"), (Account::open("a"), crate::bank::Deposited { amount: 1 })).await.unwrap();
         assert!(strangers.save(&mut root).await.is_err());
         assert!(stranger.unit_of_work().save(&mut root).commit().await.is_err());

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use recount::log::{Expected, NewEvent, Query, ReadError, Selector, StreamId, TenantId};
+use recount::log::{Detail, Expected, NewEvent, Query, ReadError, Selector, StreamId, TenantId};
 use recount::prelude::*;
 use recount::store::sqlite::SqliteOptions;
 use recount::store::{Backend, Checkpoint, Effects, ProjectionKey, Reader, StoredSnapshot};
@@ -185,7 +185,7 @@ async fn use_all(path: &Path) {
         Query::all()
             .since(DateTime::UNIX_EPOCH)
             .limit(10)
-            .without_context(),
+            .detail(Detail::Payload),
     ] {
         read(store.read(query.clone()), &query).await;
     }

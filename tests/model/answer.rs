@@ -2,7 +2,7 @@
 
 use recount::chrono::{DateTime, Utc};
 use recount::log::{
-    AppendError, Appended, EventId, Expected, ReadError, RecordedEvent, StreamId, TenantId,
+    AppendError, Appended, Detail, EventId, Expected, ReadError, RecordedEvent, StreamId, TenantId,
 };
 use recount::repository::{CreateError, ExecuteError, LoadError, SaveError};
 use recount::snapshot::SnapshotError;
@@ -130,8 +130,8 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub position: u64,
-    pub stream: String,
-    pub version: u64,
+    /// Stream and version, where they were asked for.
+    pub place: Option<(String, u64)>,
     pub name: String,
     pub schema_version: u32,
     pub recorded_at: DateTime<Utc>,
@@ -141,16 +141,15 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn of(event: RecordedEvent, with_context: bool) -> Self {
+    pub fn of(event: RecordedEvent, detail: Detail) -> Self {
         Self {
             position: event.position.0,
-            stream: event.stream.to_string(),
-            version: event.version.0,
+            place: (detail >= Detail::Place).then(|| (event.stream.to_string(), event.version.0)),
             name: event.name.to_string(),
             schema_version: event.schema_version,
             recorded_at: event.recorded_at,
             payload: String::from_utf8(event.payload).unwrap(),
-            context: with_context.then_some((event.id, event.metadata.actor)),
+            context: (detail == Detail::Full).then_some((event.id, event.metadata.actor)),
         }
     }
 }

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use recount::chrono::{DateTime, TimeDelta, Utc};
-use recount::log::{Expected, Position, Query, Selector, Version};
+use recount::log::{Detail, Expected, Position, Query, Selector, Version};
 
 /// The handle that a command goes through: a tenant's, or the one that is bound to none.
 pub type Tenant = Option<&'static str>;
@@ -521,7 +521,7 @@ fn read() -> BoxedStrategy<Read> {
         any::<bool>(),
         option::weighted(0.3, prop_oneof![8 => 0..12_u64, 1 => Just(u64::MAX)]),
         prop_oneof![1 => Just(0_usize), 3 => 1..4_usize, 3 => Just(1024), 1 => Just(usize::MAX)],
-        prop::bool::weighted(0.8),
+        prop_oneof![1 => Just(Detail::Payload), 1 => Just(Detail::Place), 6 => Just(Detail::Full)],
         any::<bool>(),
     );
     let selectors = prop_oneof![2 => vec(selector.clone(), 0..1), 3 => vec(selector, 1..3)];
@@ -529,7 +529,7 @@ fn read() -> BoxedStrategy<Read> {
     (stream, selectors, places, versions, times, order)
         .prop_map(
             |(stream, selectors, (after, up_to), (from, to), (since, before), order)| {
-                let (backwards, limit, page_size, with_context, one_by_one) = order;
+                let (backwards, limit, page_size, detail, one_by_one) = order;
                 let mut query = Query::all().any_of(selectors);
                 query.after = Position(after.unwrap_or(0));
                 query.up_to = up_to.map(Position);
@@ -539,7 +539,7 @@ fn read() -> BoxedStrategy<Read> {
                 query.before = before;
                 query.limit = limit;
                 query.page_size = page_size;
-                query.with_context = with_context;
+                query.detail = detail;
                 Read {
                     query: if backwards { query.backwards() } else { query },
                     stream,

@@ -66,7 +66,15 @@ fn a_store_on_a_server_answers_each_command_as_the_model_does() {
 }
 
 fn on_this_machine(script: &Script) -> Result<(), TestCaseError> {
-    RUNTIME.block_on(async { agrees(script, vec![Subject::memory(), Subject::file().await]).await })
+    RUNTIME.block_on(async {
+        let stores = vec![
+            Subject::memory(),
+            Subject::file().await,
+            Subject::memory().keeping(),
+            Subject::file().await.keeping(),
+        ];
+        agrees(script, stores).await
+    })
 }
 
 /// Tries scripts: so many, or as many as are asked for.

@@ -4,7 +4,7 @@
 //! checked by reading.
 
 use recount::chrono::{DateTime, Utc};
-use recount::log::{Direction, Expected, NewEvent, Version};
+use recount::log::{Detail, Direction, Expected, NewEvent, Version};
 use recount::store::{Checkpoint, StoredSnapshot};
 
 use crate::accounts::{Root, apply, kept};
@@ -271,7 +271,7 @@ impl Model {
                 && query.before.is_none_or(|before| event.recorded_at < before)
         };
         let mut rows: Vec<Row> = self
-            .rows(query.with_context)
+            .rows(query.detail)
             .into_iter()
             .zip(&self.events)
             .filter(|(row, stored)| wanted(row.position, stored))
@@ -284,18 +284,18 @@ impl Model {
         Answer::Events(rows)
     }
 
-    fn rows(&self, with_context: bool) -> Vec<Row> {
+    fn rows(&self, detail: Detail) -> Vec<Row> {
         let row = |(index, stored): (usize, &Stored)| {
             let event = &stored.event;
             Row {
                 position: index as u64 + 1,
-                stream: stored.stream.to_string(),
-                version: stored.version,
+                place: (detail >= Detail::Place)
+                    .then(|| (stored.stream.to_string(), stored.version)),
                 name: event.name.to_string(),
                 schema_version: event.schema_version,
                 recorded_at: event.recorded_at,
                 payload: String::from_utf8(event.payload.clone()).unwrap(),
-                context: with_context.then(|| (event.id, event.metadata.actor.clone())),
+                context: (detail == Detail::Full).then(|| (event.id, event.metadata.actor.clone())),
             }
         };
         self.events.iter().enumerate().map(row).collect()
@@ -421,8 +421,8 @@ impl Model {
 
     fn history(&self, account: &Account) -> Vec<Row> {
         let stream = account.stream().to_string();
-        let mut rows = self.rows(true);
-        rows.retain(|row| row.stream == stream);
+        let mut rows = self.rows(Detail::Full);
+        rows.retain(|row| matches!(&row.place, Some((of, _)) if *of == stream));
         rows
     }
 

@@ -1,5 +1,6 @@
 //! The stores under test: one in memory, one in a file and one on a server that two handles share. Each carries out the commands.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,7 +43,11 @@ enum Place {
 struct Handle {
     store: Store,
     backend: Shared,
+    kept: Option<Kept>,
 }
+
+/// The repositories of a handle that keeps roots in memory, one for each tenant.
+type Kept = Arc<Mutex<HashMap<Tenant, Repository<bank::Account>>>>;
 
 /// Time and ids as the script says, the same for every store and for the model.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +75,24 @@ impl Handle {
         let store = Store::new(backend.clone())
             .with_clock(sources.clone())
             .with_ids(sources.clone());
-        Self { store, backend }
+        Self {
+            store,
+            backend,
+            kept: None,
+        }
+    }
+
+    /// The accounts of a tenant. Few are kept, so that some go.
+    fn accounts(&self, by: Tenant) -> Repository<bank::Account> {
+        let accounts = || accounts(&self.of(by));
+        match &self.kept {
+            None => accounts(),
+            Some(kept) => {
+                let mut kept = kept.lock().unwrap();
+                let kept = kept.entry(by).or_insert_with(|| accounts().with_cache(2));
+                kept.clone()
+            }
+        }
     }
 
     async fn open(path: PathBuf, sources: &Sources) -> Self {
@@ -160,11 +182,21 @@ impl Subject {
         }
     }
 
+    /// The same store, whose repositories keep roots in memory; each handle has its own and does not see the other's.
+    pub fn keeping(mut self) -> Self {
+        for handle in &mut self.handles {
+            handle.kept = Some(Kept::default());
+        }
+        self
+    }
+
     pub fn name(&self) -> &'static str {
-        match self.place {
-            Place::Memory => "memory",
-            Place::File { .. } => "SQLite",
-            Place::Server(..) => "PostgreSQL",
+        match (&self.place, &self.handles[0].kept) {
+            (Place::Memory, None) => "memory",
+            (Place::Memory, Some(_)) => "memory, with a cache",
+            (Place::File { .. }, None) => "SQLite",
+            (Place::File { .. }, Some(_)) => "SQLite, with a cache",
+            (Place::Server(..), _) => "PostgreSQL",
         }
     }
 
@@ -301,12 +333,17 @@ impl Subject {
                 )
             }
             Command::Execute(account, decision) => {
-                let decide = |state: &bank::Account| match decision {
-                    Decision::Always(events) => Ok(happened(events)),
-                    Decision::TakeAndGiveBack(amount) => Ok(vec![
-                        state.withdraw(*amount)?.into(),
-                        state.deposit(*amount).into(),
-                    ]),
+                let ids = Arc::clone(&self.sources.ids);
+                let decide = move |state: &bank::Account| {
+                    // However often it decides.
+                    ids.store(0, Ordering::Relaxed);
+                    match decision {
+                        Decision::Always(events) => Ok(happened(events)),
+                        Decision::TakeAndGiveBack(amount) => Ok(vec![
+                            state.withdraw(*amount)?.into(),
+                            state.deposit(*amount).into(),
+                        ]),
+                    }
                 };
                 answer(
                     account
@@ -389,6 +426,7 @@ impl Subject {
         if let Closing::Closed = closing {
             self.handles[which].store.clone().close().await.unwrap();
         }
+        let kept = self.handles[which].kept.as_ref().map(|_| Kept::default());
         self.handles[which] = match &self.place {
             Place::Memory => return,
             Place::File { folder } => {
@@ -396,6 +434,7 @@ impl Subject {
             }
             Place::Server(schema, _) => Handle::connect(schema, &self.sources).await,
         };
+        self.handles[which].kept = kept;
     }
 }
 
@@ -410,7 +449,8 @@ impl Account {
             Some(actor) => Metadata::new().actor(actor),
             None => Metadata::new(),
         };
-        accounts(&handle.of(self.by))
+        handle
+            .accounts(self.by)
             .with_metadata(metadata)
             .with_snapshots(policy)
     }
@@ -480,7 +520,7 @@ async fn read_all(handle: &Handle, by: Tenant, read: &Read) -> Answer {
     query.stream = read.stream.map(|name| handle.stream(name));
     // A handle's own tenant decides, whatever a query says.
     query.tenant = tenant_id(Some("globex"));
-    let (size, with_context) = (query.page_size.max(1), query.with_context);
+    let (size, detail) = (query.page_size.max(1), query.detail);
     let mut reader = handle.of(by).read(query);
     let mut events: Vec<RecordedEvent> = Vec::new();
     if read.one_by_one {
@@ -510,7 +550,7 @@ async fn read_all(handle: &Handle, by: Tenant, read: &Read) -> Answer {
     Answer::Events(
         events
             .into_iter()
-            .map(|event| Row::of(event, with_context))
+            .map(|event| Row::of(event, detail))
             .collect(),
     )
 }
@@ -525,8 +565,7 @@ async fn history(accounts: &Repository<bank::Account>, id: &AccountId) -> Answer
         past.event.encode(&mut payload).unwrap();
         Row {
             position: past.at.position.0,
-            stream: past.at.stream.to_string(),
-            version: past.at.version.0,
+            place: Some((past.at.stream.to_string(), past.at.version.0)),
             name: past.event.name().to_owned(),
             schema_version: past.event.schema_version(),
             recorded_at: past.at.recorded_at,

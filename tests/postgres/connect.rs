@@ -192,6 +192,48 @@ async fn who_may_only_read_reads_and_is_told_so_when_it_appends() {
 }
 
 #[tokio::test]
+async fn opened_for_reading_a_log_that_is_not_there_is_not_made_and_one_that_is_there_not_written()
+{
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let refused = schema.options().read_only(true).open().await.unwrap_err();
+    let ConnectError::Unavailable { source, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        source.to_string(),
+        format!(
+            "the schema {:?} holds no log, and it was to be opened for reading",
+            schema.name
+        )
+    );
+    let client = schema.client().await;
+    let made = "SELECT count(*) FROM pg_namespace WHERE nspname = $1";
+    let made: i64 = client
+        .query_one(made, &[&schema.name])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(made, 0);
+
+    let store = schema.open().await;
+    let append = |store: Store| async move {
+        store
+            .append(&stream("a"), Expected::Any, [event("First")])
+            .await
+    };
+    append(store).await.unwrap();
+    let reading = Store::new(schema.options().read_only(true).open().await.unwrap());
+    assert_eq!(seen(&reading).await, ["First"]);
+    let refused = append(reading).await.unwrap_err();
+    assert!(
+        matches!(refused, AppendError::ReadOnly { .. }),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn ids_too_long_for_an_index_are_kept_apart() {
     let Some(schema) = Schema::new().await else {
         return;

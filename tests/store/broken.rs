@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::SubsecRound;
 use recount::log::{
-    AppendError, Appended, Batch, Direction, EventId, Expected, Kind, NewEvent, Page, Position,
-    Query, ReadError, Row, Stats, StreamAppend, StreamId, TenantId, Version,
+    AppendError, Appended, Batch, Detail, Direction, EventId, Expected, Kind, NewEvent, Page,
+    Position, Query, ReadError, Row, Stats, StreamAppend, StreamId, TenantId, Version,
 };
 use recount::store::{
     Backend, BackendError, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Effects, Lease,
@@ -414,7 +414,7 @@ impl Broken {
         for row in &mut rows {
             match self.fault {
                 Fault::HolesInVersions if row.version.0 > 2 => row.version.0 += 1,
-                Fault::LeavesOutMoreThanContext if !query.with_context => {
+                Fault::LeavesOutMoreThanContext if query.detail != Detail::Full => {
                     row.payload = b"null".to_vec();
                 }
                 _ => {}

@@ -200,7 +200,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     ),
     (
         Fault::LeavesOutMoreThanContext,
-        &["without_context_the_same_events_are_read"],
+        &["with_less_detail_the_same_events_are_read"],
     ),
     (
         Fault::HeadIsAhead,

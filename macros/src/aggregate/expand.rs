@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::model::Aggregate;
+use crate::shape::Described;
 
 pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
     let Aggregate {
@@ -17,6 +18,8 @@ pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
         snapshots,
         retired,
         fingerprint,
+        shape,
+        locked,
         ..
     } = aggregate;
     if !generics.params.is_empty() {
@@ -57,9 +60,30 @@ pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
     } else {
         quote!(::core::option::Option::None)
     };
+    // Nothing of a state is stored without snapshots, so its shape is nobody's concern.
+    let (state_shape, fingerprint) = if *snapshots {
+        let Described { shape, items, .. } = shape;
+        let state_shape = quote! {
+            #items
+            #[automatically_derived]
+            impl #krate::__private::StateShape for #ident {
+                const SHAPE: &'static #krate::schema::Shape = {
+                    #[allow(unused_imports)]
+                    use #krate::__private::{FieldFallback as _, ShapeFallback as _};
+                    #shape
+                };
+            }
+        };
+        let deep = quote!(#krate::__private::deep(#fingerprint, <Self as #krate::__private::StateShape>::SHAPE));
+        (Some(state_shape), deep)
+    } else {
+        (None, quote!(#fingerprint))
+    };
     quote! {
         const _: () = {
             #stand_in
+            #locked
+            #state_shape
             #[automatically_derived]
             impl #krate::Aggregate for #ident {
                 type Id = #id;

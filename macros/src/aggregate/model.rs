@@ -1,9 +1,10 @@
 //! What `#[derive(Aggregate)]` was given.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use syn::{Generics, LitStr, Type};
 
 use crate::path::Krate;
+use crate::shape::Described;
 
 #[expect(
     clippy::struct_excessive_bools,
@@ -24,4 +25,7 @@ pub(super) struct Aggregate {
     pub(super) snapshots: bool,
     pub(super) retired: Vec<LitStr>,
     pub(super) fingerprint: u64,
+    pub(super) shape: Described,
+    /// What the lock asks of it.
+    pub(super) locked: TokenStream,
 }

@@ -7,6 +7,7 @@ use crate::attr::{Entries, Key};
 use crate::diag::Errors;
 use crate::fingerprint::Fingerprint;
 use crate::path::Krate;
+use crate::shape::{Asked, Content, describe};
 
 const KEYS: &[Key] = &[
     Key::once("stream", "stream = \"…\""),
@@ -16,6 +17,7 @@ const KEYS: &[Key] = &[
     Key::once("snapshots", "snapshots"),
     Key::once("snapshot_version", "snapshot_version = 2"),
     Key::many("retired", "retired(\"OldName\")"),
+    Key::once("locked", "locked"),
     Key::once("crate", "crate = path::to::recount"),
 ];
 
@@ -36,22 +38,41 @@ pub(super) fn aggregate(input: DeriveInput, errors: &mut Errors) -> Aggregate {
     if let Some(entry) = entries.get("snapshots") {
         entry.flag(errors);
     }
+    if let Some(entry) = entries.get("locked") {
+        entry.flag(errors);
+        crate::lock::must_be_there(&input.ident, entry, errors);
+    }
     let every = entries.number::<u64>(
         "snapshot_every",
         "a snapshot after every 0 events cannot be taken",
         "snapshot_every = 100",
         errors,
     );
+    let krate = Krate::new(entries.krate(errors));
+    let asked = Asked {
+        krate: &krate,
+        ident: &input.ident,
+        generics: &input.generics,
+        attributes: &input.attrs,
+        outer: None,
+        own: None,
+        attribute: "",
+        strict: false,
+    };
+    let shape = describe(&asked, &Content::Data(&input.data), errors);
+    let stream = entries.text("stream", errors);
+    let id: Option<syn::Type> = entries
+        .get("id")
+        .and_then(|entry| entry.value("the type of the id", errors));
+    let locked = crate::lock::streams(&krate, &input.ident, stream.as_ref(), id.as_ref(), errors);
     Aggregate {
-        krate: Krate::new(entries.krate(errors)),
+        krate,
         ident: input.ident,
         generics: input.generics,
         union: matches!(input.data, Data::Union(_)),
-        stream: entries.text("stream", errors),
+        stream,
         has_stream: entries.get("stream").is_some(),
-        id: entries
-            .get("id")
-            .and_then(|entry| entry.value("the type of the id", errors)),
+        id,
         has_id: entries.get("id").is_some(),
         error: entries
             .get("error")
@@ -63,5 +84,7 @@ pub(super) fn aggregate(input: DeriveInput, errors: &mut Errors) -> Aggregate {
             .flat_map(|entry| entry.values("stored names in quotes", errors))
             .collect(),
         fingerprint: fingerprint.finish(),
+        shape,
+        locked,
     }
 }

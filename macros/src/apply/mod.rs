@@ -6,6 +6,7 @@ mod parse;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+pub(crate) use self::parse::Apply;
 use crate::diag::Errors;
 
 /// Tokens in, tokens out. The block comes back as it was, whatever is wrong with it.
@@ -13,11 +14,15 @@ pub(crate) fn expand(arguments: TokenStream, input: &TokenStream) -> TokenStream
     let mut errors = Errors::default();
     let model = parse::apply(arguments, input, &mut errors);
     let generated = model.as_ref().map(expand::apply);
+    let locked = model
+        .as_ref()
+        .map(|model| crate::lock::aggregate(model, &mut errors));
     let errors = errors.into_tokens();
     quote! {
         #[allow(clippy::needless_pass_by_value, clippy::unused_self)]
         #input
         #generated
+        #locked
         #errors
     }
 }

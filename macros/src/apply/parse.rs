@@ -14,11 +14,11 @@ const KEYS: &[Key] = &[
 ];
 
 /// What `#[apply]` was given.
-pub(super) struct Apply {
-    pub(super) krate: Krate,
+pub(crate) struct Apply {
+    pub(crate) krate: Krate,
     /// The name of the enum of all events.
-    pub(super) events: Ident,
-    pub(super) block: Block,
+    pub(crate) events: Ident,
+    pub(crate) block: Block,
 }
 
 pub(super) fn apply(

@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Fields, Generics, LitStr, Path, Type};
 
+use crate::lock::Asked;
 use crate::path::Krate;
+use crate::shape::Described;
 
 pub(crate) struct Event {
     pub(crate) krate: Krate,
@@ -34,8 +36,14 @@ pub(crate) struct One {
     pub(crate) with: Option<Path>,
     pub(crate) split_from: Vec<Type>,
     pub(crate) steps: Vec<Step>,
+    /// The shape of its payload.
+    pub(crate) shape: Described,
     /// It has a mistake that explains whatever else is missing.
     pub(crate) broken: bool,
+    /// What the lock asks of it.
+    pub(crate) locked: Asked,
+    /// Functions that make one, as samples of what is stored.
+    pub(crate) examples: Vec<Path>,
 }
 
 /// `1 => path`

@@ -8,6 +8,8 @@ use crate::attr::{Entries, Key};
 use crate::diag::Errors;
 use crate::fingerprint::Fingerprint;
 use crate::path::Krate;
+use crate::shape;
+use crate::shape::{Asked, Described, OPAQUE, Own, SHAPE, describe};
 
 const STRUCT: &[Key] = &[
     Key::once("name", "name = \"…\""),
@@ -17,6 +19,9 @@ const STRUCT: &[Key] = &[
     Key::once("with", "with = path::to::function"),
     Key::many("split_from", "split_from = OtherEvent"),
     Key::once("upcast_json", "upcast_json(1 => path::to::function)"),
+    Key::many("example", "example = path::to::function"),
+    OPAQUE,
+    SHAPE,
     Key::once("crate", "crate = path::to::recount"),
 ];
 
@@ -27,6 +32,7 @@ const VARIANT: &[Key] = &[
     Key::many("formerly", "formerly = \"…\""),
     Key::once("version", "version = 2"),
     Key::once("upcast_json", "upcast_json(1 => path::to::function)"),
+    Key::many("example", "example = path::to::function"),
 ];
 
 pub(super) fn event(input: DeriveInput, errors: &mut Errors) -> Event {
@@ -36,20 +42,32 @@ pub(super) fn event(input: DeriveInput, errors: &mut Errors) -> Event {
     let (krate, kind) = match input.data {
         Data::Struct(data) => {
             let entries = Entries::of_attributes(&input.attrs, "event", STRUCT, errors);
-            let one = one(&input.ident, &entries, errors);
-            (
-                entries.krate(errors),
-                Kind::Struct(Box::new(one), data.fields),
-            )
+            let krate = Krate::new(entries.krate(errors));
+            let own = Own::of_entries(&entries, errors);
+            let asked = Asked {
+                krate: &krate,
+                ident: &input.ident,
+                generics: &input.generics,
+                attributes: &input.attrs,
+                outer: None,
+                own: own.as_ref(),
+                attribute: "event",
+                strict: false,
+            };
+            let shape = describe(&asked, &shape::Content::Fields(&data.fields), errors);
+            let one = one(&input.ident, &entries, shape, errors);
+            (krate, Kind::Struct(Box::new(one), data.fields))
         }
         Data::Enum(data) => {
             let entries = Entries::of_attributes(&input.attrs, "event", ENUM, errors);
+            let krate = Krate::new(entries.krate(errors));
+            let of = (&krate, input.attrs.as_slice(), &input.generics);
             let variants = data.variants.into_iter();
             let kind = Kind::Enum {
-                variants: variants.map(|it| variant(it, errors)).collect(),
+                variants: variants.map(|it| variant(it, of, errors)).collect(),
                 serde: serde(&input.attrs),
             };
-            (entries.krate(errors), kind)
+            (krate, kind)
         }
         Data::Union(data) => {
             errors.at(
@@ -63,11 +81,11 @@ pub(super) fn event(input: DeriveInput, errors: &mut Errors) -> Event {
                     input.ident
                 ),
             );
-            (None, Kind::Broken)
+            (Krate::new(None), Kind::Broken)
         }
     };
     Event {
-        krate: Krate::new(krate),
+        krate,
         ident: input.ident,
         generics: input.generics,
         kind,
@@ -75,7 +93,7 @@ pub(super) fn event(input: DeriveInput, errors: &mut Errors) -> Event {
     }
 }
 
-fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
+fn one(ident: &syn::Ident, entries: &Entries, shape: Described, errors: &mut Errors) -> One {
     let formerly = entries
         .all("formerly")
         .flat_map(|entry| entry.values("texts in quotes", errors))
@@ -83,6 +101,10 @@ fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
     let split_from = entries
         .all("split_from")
         .flat_map(|entry| entry.types("the type of another event", errors))
+        .collect();
+    let examples = entries
+        .all("example")
+        .filter_map(|entry| entry.value("the path of a function that makes one", errors))
         .collect();
     One {
         ident: ident.clone(),
@@ -105,7 +127,10 @@ fn one(ident: &syn::Ident, entries: &Entries, errors: &mut Errors) -> One {
             .get("upcast_json")
             .map(|entry| entry.list("versions and functions", step, errors))
             .unwrap_or_default(),
+        shape,
         broken: false,
+        locked: crate::lock::Asked::default(),
+        examples,
     }
 }
 
@@ -118,7 +143,11 @@ fn step(input: ParseStream<'_>) -> syn::Result<Step> {
     })
 }
 
-fn variant(variant: syn::Variant, errors: &mut Errors) -> Variant {
+fn variant(
+    variant: syn::Variant,
+    (krate, outer, generics): (&Krate, &[Attribute], &syn::Generics),
+    errors: &mut Errors,
+) -> Variant {
     let entries = Entries::of_attributes(&variant.attrs, "event", VARIANT, errors);
     let content = match &variant.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
@@ -148,10 +177,31 @@ fn variant(variant: syn::Variant, errors: &mut Errors) -> Variant {
             );
             Content::Broken(variant.fields.clone())
         }
-        fields => Content::Fields(
-            Box::new(one(&variant.ident, &entries, errors)),
-            fields.clone(),
-        ),
+        fields => {
+            let asked = Asked {
+                krate,
+                ident: &variant.ident,
+                generics,
+                attributes: &variant.attrs,
+                outer: Some(outer),
+                own: None,
+                attribute: "event",
+                strict: false,
+            };
+            // One without fields is stored as `{}`.
+            let named = Fields::Named(syn::FieldsNamed {
+                brace_token: syn::token::Brace::default(),
+                named: syn::punctuated::Punctuated::new(),
+            });
+            let stored = if matches!(fields, Fields::Unit) {
+                &named
+            } else {
+                fields
+            };
+            let shape = describe(&asked, &shape::Content::Fields(stored), errors);
+            let one = one(&variant.ident, &entries, shape, errors);
+            Content::Fields(Box::new(one), fields.clone())
+        }
     };
     Variant {
         ident: variant.ident,

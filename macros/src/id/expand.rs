@@ -150,6 +150,14 @@ pub(super) fn id(id: &Id) -> TokenStream {
             #[automatically_derived]
             impl #krate::Id for #ident {}
             #[automatically_derived]
+            impl #krate::schema::Shaped for #ident {
+                const SHAPE: &'static #krate::schema::Shape = {
+                    #[allow(unused_imports)]
+                    use #krate::__private::ShapeFallback as _;
+                    <#krate::__private::ShapeProbe<#inner>>::SHAPE
+                };
+            }
+            #[automatically_derived]
             impl ::core::fmt::Display for #ident {
                 fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                     ::core::fmt::Display::fmt(&self.0, f)

@@ -22,6 +22,13 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         .map(|handler| adapter(projection, handler));
     let asks = block.handlers.iter().any(|handler| handler.at.is_some());
     let mut shape = quote!(let shape = #fingerprint;);
+    if matches!(projection.block.home, Home::State) {
+        // What is stored is the state, and its shape is known if it is a value object.
+        let this = &projection.block.this;
+        shape.extend(quote! {
+            let shape = #krate::__private::deep(shape, <#krate::__private::ShapeProbe<#this>>::SHAPE);
+        });
+    }
     let mut selectors = TokenStream::new();
     let mut current = TokenStream::new();
     let mut older = TokenStream::new();
@@ -98,7 +105,7 @@ pub(super) fn projection(projection: &Projection) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #[allow(unused_imports)]
-            use #krate::__private::{NewestFallback as _, ProbeFallback as _};
+            use #krate::__private::{NewestFallback as _, ProbeFallback as _, ShapeFallback as _};
             #(#adapters)*
             #checks
             #[automatically_derived]

@@ -6,18 +6,33 @@
 mod adapter;
 mod expand;
 mod parse;
+mod statements;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::diag::Errors;
 use crate::handler::{Home, Role};
+use crate::lock::Follower;
 
 /// Tokens in, tokens out. The block comes back as it was, whatever is wrong with it.
 pub(crate) fn expand(role: Role, arguments: TokenStream, input: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let model = parse::projection(role, arguments, input, &mut errors);
     let generated = model.as_ref().map(expand::projection);
+    let locked = model.as_ref().map(|model| {
+        let follower = Follower {
+            krate: &model.krate,
+            role,
+            name: model
+                .name
+                .as_ref()
+                .map_or_else(String::new, syn::LitStr::value),
+            of: &model.of,
+            block: &model.block,
+        };
+        crate::lock::follower(&follower, &mut errors)
+    });
     let errors = errors.into_tokens();
     let outside = model.is_some_and(|model| model.block.home == Home::Outside);
     let waits = outside.then(|| quote!(, clippy::unused_async));
@@ -25,6 +40,7 @@ pub(crate) fn expand(role: Role, arguments: TokenStream, input: &TokenStream) ->
         #[allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref, clippy::unused_self #waits)]
         #input
         #generated
+        #locked
         #errors
     }
 }

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{LitStr, Type};
 
+use super::statements;
 use crate::attr::{Entries, Key};
 use crate::diag::Errors;
 use crate::handler::{Block, Home, Role, Tables, block};
@@ -57,6 +58,9 @@ pub(super) fn projection(
                 "write `const TABLES: &[&str] = &[\"CREATE TABLE {{{table}}} (…)\"];` in the block"
             ),
         );
+    }
+    if block.home == Home::Tables && matches!(block.tables, Tables::Given(_)) {
+        statements::check(this, input, errors);
     }
     let attribute = role.name();
     match (entries.get("name").is_some(), entries.get("of").is_some()) {

@@ -54,7 +54,8 @@ pub trait Aggregate: Sized + Send + Sync + 'static {
     /// The category of its streams.
     const CATEGORY: &'static str;
 
-    /// A hash over the declared shape of the state.
+    /// A hash over the declared shape of the state and, where snapshots are taken, over the shapes of the types in it, as far as they
+    /// are [known](crate::schema::Shaped).
     const FINGERPRINT: u64;
 
     /// Stored names that are passed over on purpose.

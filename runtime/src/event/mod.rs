@@ -34,8 +34,13 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// All stored names that are read as this type, older ones included.
     const NAMES: Names;
 
-    /// A hash over the declared shape: names and types of the fields, and their serde attributes.
+    /// A hash over the declared shape: names and types of the fields, their serde attributes, and the shapes of these types, as
+    /// far as they are [known](crate::schema::Shaped).
     const FINGERPRINT: u64;
+
+    /// The JSON shapes of the payloads, as far as they are known.
+    #[doc(hidden)]
+    const SHAPES: crate::__private::Shapes = crate::__private::Shapes::new(&[]);
 
     /// The name that it is stored under.
     fn name(&self) -> &'static str;

@@ -124,7 +124,7 @@ impl Names {
     }
 
     /// [`contains`](Self::contains), when compiling.
-    const fn has(&self, name: &str) -> bool {
+    pub(crate) const fn has(&self, name: &str) -> bool {
         let mut i = 0;
         while i < self.own.len() {
             if same(self.own[i], name) {
@@ -149,28 +149,50 @@ const fn has_any(lists: &[&Names], name: &str) -> bool {
 
 /// `==` on texts, when compiling.
 pub(crate) const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }
-    let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
+    // Each step costs while compiling, so as many bytes as can be are one; from the end, where names differ first.
+    while let (Some((rest, last)), Some((other_rest, other))) =
+        (a.split_last_chunk::<8>(), b.split_last_chunk::<8>())
+    {
+        if u64::from_le_bytes(*last) != u64::from_le_bytes(*other) {
             return false;
         }
-        i += 1;
+        (a, b) = (rest, other_rest);
+    }
+    while let ([rest @ .., last], [other_rest @ .., other]) = (a, b) {
+        if *last != *other {
+            return false;
+        }
+        (a, b) = (rest, other_rest);
     }
     true
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Names;
+    use super::{Names, same};
 
     const BOTH: Names = Names::new(&["NameAndEmailChanged"]);
     const NAME: Names = Names::new(&["NameChanged"]).split_from(&[&BOTH]);
     const EMAIL: Names = Names::new(&["EmailChanged"]).split_from(&[&BOTH]);
     const NAME_V2: Names = Names::new(&["NameChanged"]).with(&[&NAME]);
+
+    #[test]
+    fn texts_are_the_same_if_each_byte_is_wherever_they_differ() {
+        let text = "abcdefghijklmnopqrstuvwxyz";
+        for len in 0..text.len() {
+            let one = &text[..len];
+            assert!(same(one, String::from(one).as_str()) && !same(one, &text[..=len]));
+            for at in 0..len {
+                let mut other = one.to_owned();
+                other.replace_range(at..=at, "_");
+                assert!(!same(one, &other), "{other}");
+            }
+        }
+    }
 
     #[test]
     fn types_that_are_split_from_a_third_share_nothing() {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::FollowError;
+use crate::causes::with_causes;
 use crate::log::{Position, Record, StreamId};
 use crate::store::DeadLetter;
 
@@ -14,6 +15,8 @@ const BEHIND: &str = "an earlier event of its stream was set aside";
 pub(crate) struct Aside {
     /// Streams of which something is set aside, and with it all that follows.
     streams: HashSet<StreamId>,
+    /// What the store keeps of them.
+    letters: HashSet<Position>,
     /// Events that are to be, with the reason and the number of attempts.
     pending: HashMap<Position, (String, u32)>,
     /// Whether something is to be tried again.
@@ -25,8 +28,10 @@ impl Aside {
     pub(super) fn of(letters: &[DeadLetter], fingerprint: u64) -> Self {
         let mut aside = Self::default();
         // By position, so that the first one of a stream decides: those behind it wait for it.
-        for letter in letters {
-            if letter.fingerprint == fingerprint && aside.streams.insert(letter.stream.clone()) {
+        let own = |letter: &&DeadLetter| letter.fingerprint == fingerprint;
+        for letter in letters.iter().filter(own) {
+            aside.letters.insert(letter.position);
+            if aside.streams.insert(letter.stream.clone()) {
                 aside.retry |= letter.retry;
             }
         }
@@ -43,12 +48,18 @@ impl Aside {
         self
     }
 
+    /// How many events the store keeps as set aside.
+    pub(super) fn kept(&self) -> u64 {
+        self.letters.len() as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.streams.is_empty() && self.pending.is_empty()
     }
 
     pub(super) fn add(&mut self, position: Position, error: &FollowError, attempts: u32) {
-        self.pending.insert(position, (error.told(), attempts));
+        self.pending
+            .insert(position, (with_causes(error), attempts));
     }
 
     /// Whether an event is not to be handled.
@@ -62,7 +73,15 @@ impl Aside {
     pub(super) fn were_saved(&mut self, letters: Vec<(Position, StreamId)>) {
         for (position, stream) in letters {
             self.pending.remove(&position);
+            self.letters.insert(position);
             self.streams.insert(stream);
+        }
+    }
+
+    /// The store keeps these no more. Their streams are looked up again when all is taken from there.
+    pub(super) fn were_settled(&mut self, positions: &[Position]) {
+        for position in positions {
+            self.letters.remove(position);
         }
     }
 

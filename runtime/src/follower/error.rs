@@ -1,5 +1,6 @@
 //! Why a follower could not go on.
 
+use crate::causes::with_causes;
 use crate::event::DecodeError;
 use crate::log::{Position, ReadError};
 use crate::store::{BackendError, CheckpointError, StoreError};
@@ -10,7 +11,7 @@ use crate::store::{BackendError, CheckpointError, StoreError};
 #[non_exhaustive]
 pub enum FollowError {
     /// An event cannot be read.
-    #[error("projection {projection} stopped before an event that cannot be read")]
+    #[error("projection {projection} could not read an event: {source}")]
     Decode {
         /// The projection's name.
         projection: &'static str,
@@ -46,9 +47,7 @@ pub enum FollowError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// One of its methods panicked, which is said where it is [run in the background](crate::runner).
-    #[error(
-        "projection {projection} stopped before the event at position {position}, on which it panicked: {message}"
-    )]
+    #[error("projection {projection} panicked on the event at position {position}: {message}")]
     Panicked {
         /// The projection's name.
         projection: &'static str,
@@ -58,9 +57,7 @@ pub enum FollowError {
         message: String,
     },
     /// One of its methods returned an error, or what it sends events to did.
-    #[error(
-        "{projection} stopped before the event at position {position}, which it could not handle: {source}"
-    )]
+    #[error("{projection} could not handle the event at position {position}: {source}")]
     Failed {
         /// The name of the reaction or relay.
         projection: &'static str,
@@ -77,19 +74,47 @@ pub enum FollowError {
         /// What its publisher said.
         source: Box<crate::relay::PublishError>,
     },
-    /// The database refused a statement.
+    /// The database refused a statement that an event asked for.
     #[error(
-        "projection {projection} stopped before the event at position {position}, since the store refused what it asked for: {text}"
+        "the store refused what projection {projection} asked for with the event at position {position}: {}; the statement: {text}",
+        with_causes(source)
     )]
     Statement {
         /// The projection's name.
         projection: &'static str,
-        /// The event; 0 for the statements that make its tables.
+        /// The event.
         position: Position,
         /// The statement.
         text: String,
         /// What the database said.
         source: BackendError,
+    },
+    /// The tables or views of a projection cannot be made: a statement of its `TABLES` was refused, by the database or before it was
+    /// asked.
+    #[error(
+        "the tables of projection {projection} cannot be made: {}; the statement: {text}",
+        with_causes(source)
+    )]
+    Tables {
+        /// The projection's name.
+        projection: &'static str,
+        /// The statement.
+        text: String,
+        /// What is wrong with it.
+        source: BackendError,
+    },
+    /// Another projection that runs, in this process or another, has a table of the same name: both would show theirs by one view.
+    #[error(
+        "projections {projection} and {other} both have a table called {table}, and each would take its view from the other: give one of \
+         them another name; if {other} is the former name of this one, end the processes that run it first"
+    )]
+    SharedTable {
+        /// The projection's name.
+        projection: &'static str,
+        /// The other one's.
+        other: String,
+        /// The table, as `TABLES` calls it.
+        table: &'static str,
     },
     /// The store keeps no tables.
     #[error(
@@ -108,6 +133,16 @@ impl FollowError {
     pub(super) fn of_save(projection: &'static str, error: CheckpointError) -> Self {
         match error {
             CheckpointError::Statement {
+                position: Position::START,
+                text,
+                source,
+                ..
+            } => Self::Tables {
+                projection,
+                text,
+                source,
+            },
+            CheckpointError::Statement {
                 position,
                 text,
                 source,
@@ -125,30 +160,14 @@ impl FollowError {
         }
     }
 
-    /// The event that it stopped before, if it was an event.
+    /// The event that it could not get past, if it was an event.
     pub fn position(&self) -> Option<Position> {
         match self {
             Self::Decode { source, .. } => Some(source.position),
             Self::Panicked { position, .. }
             | Self::Failed { position, .. }
-            | Self::Statement { position, .. } => {
-                Some(*position).filter(|at| *at > Position::START)
-            }
+            | Self::Statement { position, .. } => Some(*position),
             _ => None,
         }
-    }
-
-    /// With all that caused it, for people.
-    pub(crate) fn told(&self) -> String {
-        let mut told = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            let cause = error.to_string();
-            if !told.contains(&cause) {
-                told = format!("{told}: {cause}");
-            }
-            source = error.source();
-        }
-        told
     }
 }

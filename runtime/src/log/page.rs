@@ -95,6 +95,16 @@ pub struct Page {
     kinds: Vec<Arc<Kind>>,
     bytes: Vec<u8>,
     last: bool,
+    /// Handed to the read of the next page.
+    pub(crate) settled: Option<Settled>,
+}
+
+/// What a backend found out about the end of the log while it read a page: nothing is appended any more up to there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settled {
+    pub(crate) up_to: Position,
+    /// By whom, as the backend counts.
+    pub(crate) by: u64,
 }
 
 impl Page {
@@ -128,6 +138,7 @@ impl Page {
         self.kinds.clear();
         self.bytes.clear();
         self.last = false;
+        self.settled = None;
     }
 
     /// Whether its memory is used often enough to keep: some, and not what one huge payload took.

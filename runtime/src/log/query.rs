@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Position, StreamId, TenantId, Version};
+use super::{Position, Settled, StreamId, TenantId, Version};
 use crate::store::BackendError;
 
 /// The order of a read.
@@ -42,6 +42,35 @@ impl Selector {
     }
 }
 
+/// How much of each event is asked for. A backend may leave out what is not, which makes long folds faster: columns are what a read
+/// of many small events costs.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use recount::log::{Detail, Expected, NewEvent, Query, StreamId};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("log.db").display());
+/// let store = recount::Store::connect(&url).await?;
+/// store.append(&StreamId::new("note", "1")?, Expected::NoStream, [NewEvent::json("Noted", 1, &"hello")?]).await?;
+///
+/// let mut reader = store.read(Query::all().detail(Detail::Payload));
+/// let page = reader.next_page().await?.expect("one page");
+/// let record = page.iter().next().expect("one event");
+/// assert_eq!((record.name(), record.payload()), ("Noted", br#""hello""#.as_slice()));
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detail {
+    /// What happened and when: position, kind, time and payload. The stream's id may be empty and the version 0, unless it is one
+    /// stream that is read.
+    Payload,
+    /// Where as well: the stream's id and the version.
+    Place,
+    /// All: the event's id, which may be nil otherwise, and its metadata, which may be empty.
+    Full,
+}
+
 /// Which events to read. All conditions must hold; a read is paged whatever it selects.
 ///
 /// ```
@@ -77,8 +106,10 @@ pub struct Query {
     pub limit: Option<u64>,
     /// The most events in a page; it may have fewer, see [`Page`](super::Page).
     pub page_size: usize,
-    /// Whether ids and metadata are asked for; a backend may leave them out otherwise, which makes long folds faster.
-    pub with_context: bool,
+    /// How much of each event is asked for.
+    pub detail: Detail,
+    /// What the page before told.
+    pub(crate) settled: Option<Settled>,
 }
 
 impl Query {
@@ -100,7 +131,8 @@ impl Query {
             direction: Direction::Forwards,
             limit: None,
             page_size: Self::PAGE_SIZE,
-            with_context: true,
+            detail: Detail::Full,
+            settled: None,
         }
     }
 
@@ -208,10 +240,10 @@ impl Query {
         self
     }
 
-    /// Leaves out ids and metadata if the backend can: records then have a nil id and empty metadata.
+    /// How much of each event is asked for.
     #[must_use]
-    pub fn without_context(mut self) -> Self {
-        self.with_context = false;
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
         self
     }
 

@@ -70,6 +70,8 @@ pub trait Previous: Sized {
     const VERSION: u32;
     /// All its stored names.
     const NAMES: Names;
+    /// The oldest version that it reads.
+    const OLDEST: u32;
     /// Its shape.
     const FINGERPRINT: u64;
     /// Reads a stored event as this type.
@@ -81,6 +83,7 @@ impl<T: Versioned> Previous for T {
     const NAME: &'static str = <T as Versioned>::NAME;
     const VERSION: u32 = <T as Versioned>::VERSION;
     const NAMES: Names = <T as Event>::NAMES;
+    const OLDEST: u32 = <T as Event>::SHAPES.oldest(<T as Versioned>::VERSION);
     const FINGERPRINT: u64 = <T as Event>::FINGERPRINT;
 
     #[inline]

@@ -6,10 +6,14 @@
 mod codec;
 mod fold;
 mod id;
+pub mod locked;
+mod own;
 mod react;
+mod released;
 mod replay;
 mod rules;
 mod select;
+mod shapes;
 
 pub use codec::{
     Bytes, Codec, Encoded, Previous, Read, Stored, deserialize_event, encode, encode_empty,
@@ -17,13 +21,19 @@ pub use codec::{
 };
 pub use fold::{Handed, HandedMut, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};
+pub use own::{not_given_up, reads_its_own};
 pub use react::{Acted, Reacted, outcome, react};
+pub use released::{must_be_named, reads_all};
 pub use replay::{
     Decode, Replayed, create, create_at, envelope, evolve, evolve_at, passed_over, project,
     project_at, readable,
 };
 pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix, mix_texts};
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
+pub use shapes::{
+    Comparable, DerivesValueObject, EventShape, FieldFallback, FieldProbe, Replaceable,
+    ShapeFallback, ShapeProbe, Shapes, StateShape, StoredShape, deep, field, value_object, variant,
+};
 pub use {serde, serde_json};
 
 /// What an aggregate returns that names no error of its own.

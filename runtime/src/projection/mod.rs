@@ -16,7 +16,8 @@ use crate::log::{EventId, Metadata, Position, Record, Selector, StreamId, Versio
 /// A read model: which events it handles, and how. Written by the [`projection`](macro@crate::projection) macro.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a projection",
-    note = "write `#[projection(name = \"…\", of(SomeAggregate))] impl {Self} {{ fn NAME(&mut self, event: SomeEvent) {{ … }} }}`"
+    note = "write `#[projection(name = \"…\", of(SomeAggregate))] impl {Self} {{ fn NAME(&mut self, event: SomeEvent) {{ … }} }}`",
+    note = "a block whose methods take a `&mut Sql` is run by `TableProjector`, and one whose methods are `async` by `Reactor`"
 )]
 pub trait Projection: Sized + Send + Sync + 'static {
     /// The name under which its checkpoint is kept.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Projection;
 use crate::Store;
 use crate::follower::{FollowError, Follower, Handled, Home, Rebuild, Saved, Turn};
-use crate::log::{Position, Query};
+use crate::log::{Detail, Position, Query};
 use crate::store::ProjectionKey;
 
 /// A projection and how far it got: reads the events that it handles, page by page, and folds them.
@@ -95,9 +95,14 @@ impl<P> Fold<P> {
     }
 }
 
-impl<P: Projection + Default> Projector<P> {
+// The bound stands on the function: so whoever gives a type that is no projection is told what it lacks, and what runs it instead. On an
+// `async` one it would be told three times.
+impl<P> Projector<P> {
     /// A projection that begins at the first event whenever the process does.
-    pub fn in_memory(store: &Store) -> Self {
+    pub fn in_memory(store: &Store) -> Self
+    where
+        P: Projection + Default,
+    {
         let kept = Kept::InMemory { new: P::default };
         Self::at_start(store, Fold::new(kept))
     }
@@ -168,9 +173,15 @@ impl<P: Projection> Home for Fold<P> {
     }
 
     fn query(&self) -> Query {
-        let mut query = Query::all().any_of(P::selectors()).page_size(PAGE);
-        query.with_context = P::ASKS_ENVELOPE;
-        query
+        let detail = if P::ASKS_ENVELOPE {
+            Detail::Full
+        } else {
+            Detail::Payload
+        };
+        Query::all()
+            .any_of(P::selectors())
+            .page_size(PAGE)
+            .detail(detail)
     }
 
     async fn handle(&mut self, turn: &Turn<'_>) -> Handled {

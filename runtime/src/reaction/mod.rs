@@ -14,7 +14,8 @@ use crate::log::{Record, Selector};
 /// Code that acts on events: which it handles, and how. Written by the `reaction` macro.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reaction",
-    note = "write `#[reaction(name = \"…\", of(SomeAggregate))] impl {Self} {{ async fn NAME(&self, event: SomeEvent) {{ … }} }}`"
+    note = "write `#[reaction(name = \"…\", of(SomeAggregate))] impl {Self} {{ async fn NAME(&self, event: SomeEvent) {{ … }} }}`",
+    note = "a block whose methods take `&mut self` is run by `Projector`, and one whose methods take a `&mut Sql` by `TableProjector`"
 )]
 pub trait Reaction: Sized + Send + Sync + 'static {
     /// The name under which its checkpoint is kept.

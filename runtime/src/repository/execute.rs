@@ -1,6 +1,7 @@
 //! Load, decide, append; again when somebody else was faster.
 
 use super::load::Folded;
+use super::seen::Watched;
 use super::{ExecuteError, LoadError, Repository};
 use crate::aggregate::{Apply, Events, IntoEvents};
 use crate::log::{AppendError, Appended, Batch, Expected, StreamId, Version};
@@ -52,64 +53,99 @@ impl<A: Apply> Repository<A> {
         let decide: Decide<'a, A> = Box::new(move |state| decide(state).map(Events::of));
         Box::pin(async move {
             // The turn on the stream is over before it is waited for.
-            let appended = self.carry_out(id, decide).await?;
-            Ok(self.onlookers.see(appended).await?)
+            let (appended, events) = self.carry_out(id, decide).await?;
+            Ok(self.onlookers.see(appended, &events).await?)
         })
     }
 
+    /// Also tells which events somebody has to see.
     async fn carry_out(
         &self,
         id: &A::Id,
         mut decide: Decide<'_, A>,
-    ) -> Result<Appended, ExecuteError<A::Error>> {
+    ) -> Result<(Appended, Vec<Watched>), ExecuteError<A::Error>> {
         let stream = self.stream(id).map_err(LoadError::from)?;
         let mut tries = self.retry.tries();
-        // Until the outcome is known: the next one loads what this one appended.
+        // Until the outcome is known: the next one begins with what this one appended.
         let _turn = self.store.turns().wait(&stream).await;
+        // Taken out: only what is known to be stored goes back, whatever else this command comes to.
+        let mut known = self.cache.as_ref().and_then(|cache| cache.take(&stream));
+        // What was kept is decided on as it is, since the append's condition tells whether it is out of date. Whatever else comes of
+        // that is no answer: then the stream is read.
+        let mut unread = known.is_some();
         loop {
-            let (folded, done) = self.fold_patiently(&stream).await?;
-            if let Some(appended) = done {
-                return Ok(appended);
-            }
-            let Some(mut state) = folded.state else {
+            let mut folded = match known.take() {
+                Some(known) if unread => known,
+                known => {
+                    let (folded, done) = self.fold_patiently(&stream, known).await?;
+                    if let Some(appended) = done {
+                        return Ok((appended, Vec::new()));
+                    }
+                    folded
+                }
+            };
+            let Some(state) = &folded.state else {
                 return Err(LoadError::NotFound { stream }.into());
             };
-            let events = decide(&state).map_err(ExecuteError::Rejected)?;
-            let mut journal = self.journal(stream.clone(), folded.version, folded.recorded_at);
-            for event in events {
-                journal.record(event, |event, context| state.evolve(event, context));
-            }
-            let expected = if folded.version == Version::NONE {
+            let events = match decide(state) {
+                Ok(events) => events,
+                Err(_) if unread => {
+                    (known, unread) = (Some(folded), false);
+                    continue;
+                }
+                Err(refused) => {
+                    self.keep(&stream, folded);
+                    return Err(ExecuteError::Rejected(refused));
+                }
+            };
+            let stored = folded.version;
+            let mut journal = self.journal(stream.clone(), stored, folded.recorded_at);
+            let before = self.cache.as_ref().map(|cache| cache.copy(&folded));
+            folded.record(&mut journal, events);
+            let expected = if stored == Version::NONE {
                 Expected::NoStream
             } else {
-                Expected::Version(folded.version)
+                Expected::Version(stored)
             };
-            match self.append(&journal.batch(Batch::new(), expected)?).await {
+            let batch = match journal.batch(Batch::new(), expected) {
+                Err(_) if unread => {
+                    (known, unread) = (before, false);
+                    continue;
+                }
+                batch => batch?,
+            };
+            match self.append(&batch).await {
                 Ok(appended) => {
-                    self.snapshot_if_due(id, &state, folded.version, appended.version());
-                    return Ok(appended);
+                    self.stored(id, &stream, folded, &journal, &appended);
+                    return Ok((appended, self.onlookers.events_of(&batch)));
                 }
                 Err(AppendError::Conflict { .. }) => {
-                    if !tries.again().await {
+                    // Nobody was faster than a decision on what was not read: that is no attempt.
+                    if !unread && !tries.again().await {
                         return Err(ExecuteError::Contended {
                             stream,
                             attempts: tries.made(),
                         });
                     }
+                    (known, unread) = (before, false);
+                }
+                Err(AppendError::Refused { .. }) if unread => {
+                    (known, unread) = (before, false);
                 }
                 Err(error) => return Err(ExecuteError::Append(error)),
             }
         }
     }
 
-    /// Folds a stream; while the store cannot be read, again: nothing is decided yet.
+    /// Folds a stream, from what is known of it; while the store cannot be read, again: nothing is decided yet.
     async fn fold_patiently(
         &self,
         stream: &StreamId,
+        mut known: Option<Folded<A>>,
     ) -> Result<(Folded<A>, Option<Appended>), LoadError> {
         let mut tries = self.retry.tries();
         loop {
-            match self.fold_and_look(stream).await {
+            match self.fold_and_look(stream, known.take()).await {
                 Err(LoadError::Read(error)) if error.is_transient() && tries.soon().await => {
                     tracing::debug!(%error, "load failed, trying again");
                 }
@@ -123,8 +159,9 @@ impl<A: Apply> Repository<A> {
     async fn fold_and_look(
         &self,
         stream: &StreamId,
+        known: Option<Folded<A>>,
     ) -> Result<(Folded<A>, Option<Appended>), LoadError> {
-        let folded = self.fold(stream, None).await?;
+        let folded = self.fold(stream, known, None).await?;
         let done = match &self.deed {
             Some(deed) => {
                 deed.done_by(&self.store, stream, folded.version, folded.position)

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::{LoadError, Repository, snapshot};
-use crate::aggregate::{Apply, Root};
+use crate::aggregate::{Apply, Events, Journal, Root};
 use crate::event::{DecodeError, PayloadError};
-use crate::log::{Position, Query, Record, StreamId, Version};
+use crate::log::{Detail, Position, Query, Record, StreamId, Version};
 
 /// How far a fold got.
 pub(super) struct Folded<A> {
@@ -17,12 +17,40 @@ pub(super) struct Folded<A> {
 }
 
 impl<A: Apply> Folded<A> {
-    fn from_start() -> Self {
+    pub(super) fn from_start() -> Self {
         Self {
             state: A::start(),
             version: Version::NONE,
             recorded_at: DateTime::<Utc>::MIN_UTC,
             position: Position::START,
+        }
+    }
+
+    /// What a snapshot says; when and where its event stands is read from the log.
+    fn from_snapshot((version, state): (Version, A)) -> Self {
+        Self {
+            state: Some(state),
+            version,
+            ..Self::from_start()
+        }
+    }
+
+    /// Records what was decided, and folds it.
+    pub(super) fn record(&mut self, journal: &mut Journal, events: Events<A>) {
+        for event in events {
+            journal.record(event, |event, context| match &mut self.state {
+                Some(state) => state.evolve(event, context),
+                None => A::create(event, context).map(|created| self.state = Some(created)),
+            });
+        }
+    }
+
+    /// Goes on to what was recorded on it and is stored by now.
+    pub(super) fn advance(&mut self, recorded: &Journal, position: Position) {
+        if recorded.version > self.version {
+            self.version = recorded.version;
+            self.recorded_at = recorded.recorded_at;
+            self.position = position;
         }
     }
 
@@ -51,7 +79,14 @@ impl<A: Apply> Repository<A> {
     /// Reads only.
     pub async fn load(&self, id: &A::Id) -> Result<Root<A>, LoadError> {
         let stream = self.stream(id)?;
-        let folded = self.fold(&stream, None).await?;
+        let known = self.cache.as_ref().and_then(|cache| cache.get(&stream));
+        let before = known.as_ref().map(|known| known.version);
+        let folded = self.fold(&stream, known, None).await?;
+        if let Some(cache) = &self.cache
+            && before != Some(folded.version)
+        {
+            cache.put(&stream, cache.copy(&folded));
+        }
         self.root(id, stream, folded)
     }
 
@@ -79,7 +114,7 @@ impl<A: Apply> Repository<A> {
         if version == Version::NONE {
             return Err(LoadError::NotFound { stream });
         }
-        let folded = self.fold(&stream, Some(version)).await?;
+        let folded = self.fold(&stream, None, Some(version)).await?;
         if folded.version != Version::NONE && folded.version < version {
             return Err(LoadError::BeyondEnd {
                 stream,
@@ -111,15 +146,22 @@ impl<A: Apply> Repository<A> {
         self.root(id, stream, folded)
     }
 
-    /// Folds a stream up to a version or its end, from a snapshot where one can be used.
+    /// Folds a stream up to a version or its end: from a root that is known, else from a snapshot where one can be used.
     pub(super) async fn fold(
         &self,
         stream: &StreamId,
+        known: Option<Folded<A>>,
         to: Option<Version>,
     ) -> Result<Folded<A>, LoadError> {
-        if self.snapshots.is_on()
-            && let Some((version, state)) = snapshot::find::<A>(&self.store, stream, to).await
-            && let Some(folded) = self.fold_on(stream, version, state, to).await?
+        let known = match known {
+            None if self.snapshots.is_on() => {
+                let snapshot = snapshot::find::<A>(&self.store, stream, to).await;
+                snapshot.map(Folded::from_snapshot)
+            }
+            known => known,
+        };
+        if let Some(known) = known
+            && let Some(folded) = self.fold_on(stream, known, to).await?
         {
             return Ok(folded);
         }
@@ -129,40 +171,32 @@ impl<A: Apply> Repository<A> {
         Ok(folded)
     }
 
-    /// Folds what follows a snapshot; `None` when the stream does not hold the version that it was taken at.
+    /// Folds what follows a known state; `None` when the stream does not hold the event that it stands at.
     async fn fold_on(
         &self,
         stream: &StreamId,
-        version: Version,
-        state: A,
+        mut folded: Folded<A>,
         to: Option<Version>,
     ) -> Result<Option<Folded<A>>, LoadError> {
-        // The read begins with the event that the snapshot was taken at: it tells that the log has it, and its time.
-        let before = Version(version.0.saturating_sub(1));
-        let mut folded = Folded {
-            state: Some(state),
-            version: before,
-            recorded_at: DateTime::<Utc>::MIN_UTC,
-            position: Position::START,
-        };
-        let mut reader = self
-            .store
-            .read(bounded(stream, version, to, A::ASKS_CONTEXT));
+        // The read begins with that event: it tells that the log has it, and its time.
+        let query = bounded(stream, folded.version, to, A::ASKS_CONTEXT);
+        let mut reader = self.store.read(query);
+        let mut found = false;
         while let Some(page) = reader.next_page().await? {
             for record in page.iter() {
-                if folded.version == before {
-                    if record.version() != version {
-                        return Ok(None);
-                    }
-                    folded.version = version;
-                    folded.recorded_at = record.recorded_at();
-                    folded.position = record.position();
-                } else {
+                if found {
                     folded.fold(&record)?;
+                    continue;
                 }
+                if record.version() != folded.version {
+                    return Ok(None);
+                }
+                found = true;
+                folded.recorded_at = record.recorded_at();
+                folded.position = record.position();
             }
         }
-        Ok((folded.version != before).then_some(folded))
+        Ok(found.then_some(folded))
     }
 
     async fn fold_from(
@@ -195,7 +229,9 @@ impl<A: Apply> Repository<A> {
 
 fn bounded(stream: &StreamId, from: Version, to: Option<Version>, asks_context: bool) -> Query {
     let mut query = Query::stream(stream).from_version(from);
-    query.with_context = asks_context;
+    if !asks_context {
+        query.detail = Detail::Place;
+    }
     match to {
         Some(to) => query.to_version(to),
         None => query,

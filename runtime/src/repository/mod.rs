@@ -3,6 +3,7 @@
 //! A command is: load the aggregate, let it decide, append what it decided if nobody else appended meanwhile, else begin
 //! anew. [`Repository::execute`] is that loop; the rest are its parts.
 
+mod cache;
 mod error;
 mod execute;
 mod history;
@@ -15,9 +16,11 @@ mod unit_of_work;
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use cache::Cache;
 pub use error::{CreateError, ExecuteError, LoadError, SaveError};
 pub(crate) use history::read_past;
 pub use history::{History, PastEvent};
+use load::Folded;
 pub use retry::RetryPolicy;
 pub(crate) use seen::Onlookers;
 pub use seen::{Unseen, UnseenReason};
@@ -55,6 +58,8 @@ pub struct Repository<A: Apply> {
     metadata: Metadata,
     retry: RetryPolicy,
     snapshots: SnapshotPolicy<A>,
+    /// The roots that were used last; `None` where none are kept.
+    cache: Option<Cache<A>>,
     /// What is done with it, if that must be done once.
     deed: Option<Deed>,
     /// Who must have seen what was appended before a command returns.
@@ -69,6 +74,7 @@ impl<A: Apply> Clone for Repository<A> {
             metadata: self.metadata.clone(),
             retry: self.retry,
             snapshots: self.snapshots.clone(),
+            cache: self.cache.clone(),
             deed: self.deed,
             onlookers: self.onlookers.clone(),
             of: PhantomData,
@@ -84,6 +90,7 @@ impl<A: Apply> std::fmt::Debug for Repository<A> {
             .field("metadata", &self.metadata)
             .field("retry", &self.retry)
             .field("snapshots", &self.snapshots)
+            .field("cache", &self.cache)
             .field("onlookers", &self.onlookers)
             .finish_non_exhaustive()
     }
@@ -97,6 +104,7 @@ impl<A: Apply> Repository<A> {
             metadata: Metadata::default(),
             retry: RetryPolicy::default(),
             snapshots: SnapshotPolicy::default(),
+            cache: None,
             deed: None,
             onlookers: Onlookers::default(),
             of: PhantomData,
@@ -130,6 +138,48 @@ impl<A: Apply> Repository<A> {
         }
     }
 
+    /// The same repository, which keeps the states of so many instances in memory: of those that its commands and
+    /// [`load`](Self::load) used last. They are shared by its clones, and by what `with_…` makes of it. Without this none are kept.
+    ///
+    /// A command then begins with the state that the last one on its instance left, and reads nothing; the append's condition tells
+    /// whether somebody else appended meanwhile. If so, what they appended is read, and the command decides again. A command that is
+    /// refused is decided again, too, on what the store holds then, so it is never refused by a state that is out of date.
+    /// `load` reads what follows the state that is kept. No result changes by any of it.
+    ///
+    /// It pays where commands come to the same instances again and again and their streams are long: without it each reads and folds
+    /// its whole stream, or what follows the last snapshot. It costs the memory, and a clone of the state for each command and load.
+    /// The log must keep what it acknowledged: after a backup was restored, or a server took over that had not
+    /// received everything, start the process anew. What several processes append to the same instance costs less with it, too: who was too late reads
+    /// no more than what came meanwhile.
+    ///
+    /// ```
+    /// # use recount::prelude::*;
+    /// # #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)] pub struct CounterId(String);
+    /// # #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)] pub struct Counted { pub by: i64 }
+    /// # #[derive(Debug, Clone, Default, Aggregate)] #[aggregate(stream = "counter", id = CounterId)] pub struct Counter { total: i64 }
+    /// # #[apply] impl Counter { fn counted(&mut self, event: Counted) { self.total += event.by; } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let store = Store::connect("memory:").await?;
+    /// let counters = Repository::<Counter>::new(&store).with_cache(1_000);
+    /// let id = CounterId::new("c1")?;
+    ///
+    /// counters.execute(&id, |_| Ok(Counted { by: 40 })).await?;
+    /// // Decides on the total of 40 without reading it.
+    /// counters.execute(&id, |counter| Ok(Counted { by: counter.total / 20 })).await?;
+    /// assert_eq!(counters.load(&id).await?.total, 42);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn with_cache(&self, instances: usize) -> Self
+    where
+        A: Clone,
+    {
+        Self {
+            cache: Some(Cache::new(instances)),
+            ..self.clone()
+        }
+    }
+
     /// The same repository, whose commands return only once this projection has handled what they appended: to read one's own writes.
     /// Called again, it waits for several.
     ///
@@ -138,8 +188,8 @@ impl<A: Apply> Repository<A> {
     /// [`seen_within`](Self::seen_within) sets a limit.
     ///
     /// Commands then fail with [`Unseen`], in [`ExecuteError::Unseen`], [`CreateError::Unseen`] or [`SaveError::Unseen`], when the
-    /// projection has stopped: their events are stored all the same. One that tries a failing event again has not stopped yet, and
-    /// one that has [set it aside](crate::runner::OnError::set_aside) counts as having handled it.
+    /// projection has stopped or has [set the events aside](crate::runner::OnError::set_aside): they are stored all the same. One that
+    /// tries a failing event again has not stopped yet.
     ///
     /// ```
     /// # use recount::prelude::*;
@@ -182,6 +232,8 @@ impl<A: Apply> Repository<A> {
     pub(crate) fn once(&self, deed: Deed) -> Self {
         Self {
             deed: Some(deed),
+            // Whether it was done is seen in the stream.
+            cache: None,
             ..self.clone()
         }
     }
@@ -209,25 +261,16 @@ impl<A: Apply> Repository<A> {
         events: impl IntoEvents<A>,
     ) -> Result<Appended, CreateError> {
         let events = Events::<A>::of(events);
-        let mut journal = self.journal(
-            self.stream(id)?,
-            Version::NONE,
-            chrono::DateTime::<chrono::Utc>::MIN_UTC,
-        );
-        let mut state = A::start();
-        for event in events {
-            journal.record(event, |event, context| match &mut state {
-                Some(state) => state.evolve(event, context),
-                None => A::create(event, context).map(|created| state = Some(created)),
-            });
-        }
+        let stream = self.stream(id)?;
+        let mut folded = Folded::from_start();
+        let mut journal = self.journal(stream.clone(), Version::NONE, folded.recorded_at);
+        folded.record(&mut journal, events);
         let batch = journal.batch(Batch::new(), Expected::NoStream)?;
         match self.append(&batch).await {
             Ok(appended) => {
-                if let Some(state) = &state {
-                    self.snapshot_if_due(id, state, Version::NONE, appended.version());
-                }
-                Ok(self.onlookers.see(appended).await?)
+                self.stored(id, &stream, folded, &journal, &appended);
+                let events = self.onlookers.events_of(&batch);
+                Ok(self.onlookers.see(appended, &events).await?)
             }
             Err(AppendError::Conflict { stream, actual, .. }) => Err(CreateError::AlreadyExists {
                 stream,
@@ -255,7 +298,8 @@ impl<A: Apply> Repository<A> {
         let appended = self.append(&batch).await?;
         Root::journal_mut(root).saved();
         self.snapshot_if_due(&Root::id(root).clone(), root, stored, appended.version());
-        Ok(self.onlookers.see(appended).await?)
+        let events = self.onlookers.events_of(&batch);
+        Ok(self.onlookers.see(appended, &events).await?)
     }
 
     /// Whether the instance has any event.
@@ -280,6 +324,31 @@ impl<A: Apply> Repository<A> {
 
     pub(crate) fn snapshots(&self) -> &SnapshotPolicy<A> {
         &self.snapshots
+    }
+
+    /// What follows once a state stands in the log with all that was recorded on it.
+    fn stored(
+        &self,
+        id: &A::Id,
+        stream: &StreamId,
+        mut folded: Folded<A>,
+        journal: &Journal,
+        appended: &Appended,
+    ) {
+        if let Some(state) = &folded.state {
+            self.snapshot_if_due(id, state, folded.version, appended.version());
+        }
+        // What was stored by an earlier call may have been recorded at another time.
+        if !appended.repeated {
+            folded.advance(journal, appended.position);
+            self.keep(stream, folded);
+        }
+    }
+
+    fn keep(&self, stream: &StreamId, folded: Folded<A>) {
+        if let Some(cache) = &self.cache {
+            cache.put(stream, folded);
+        }
     }
 
     fn journal(

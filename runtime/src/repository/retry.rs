@@ -25,12 +25,13 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// 16 attempts, with pauses of up to 1 ms at first and 100 ms at most.
+    /// 64 attempts, with pauses of up to 1 ms at first and 16 ms at most: half a second of pauses in all. Who wins a race knows the new
+    /// state at once, and so tends to win again; longer pauses leave it to itself for longer.
     fn default() -> Self {
         Self {
-            attempts: 16,
+            attempts: 64,
             base: Duration::from_millis(1),
-            max: Duration::from_millis(100),
+            max: Duration::from_millis(16),
         }
     }
 }

@@ -223,7 +223,8 @@ pub(crate) async fn find<A: Apply>(
 
 /// The state that a snapshot holds, if it says the same when it is written again.
 ///
-/// This catches what the fingerprint cannot see: a field that was added, removed or renamed in a type within the state.
+/// This catches what the fingerprint cannot see: a field that was added, removed or renamed in a type within the state whose shape is
+/// not known.
 fn read_back<A>(codec: &SnapshotCodec<A>, bytes: &[u8]) -> Option<A> {
     let state = (codec.decode)(bytes).ok()?;
     let again = (codec.encode)(&state).ok()?;

@@ -126,6 +126,7 @@ impl<'r> UnitOfWork<'r> {
                 journal.saved();
             }
         }
-        Ok(self.onlookers.see(appended).await?)
+        let events = self.onlookers.events_of(&batch);
+        Ok(self.onlookers.see(appended, &events).await?)
     }
 }

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{RwLock, RwLockReadGuard};
 
-use super::member::{Member, Wanted, is_decided, wait_alone};
+use super::member::{Member, Wanted, is_decided};
 use super::status::{Rebuild, State, Status};
+use super::task::wait_alone;
 use crate::background::sleep;
+use crate::causes::with_causes;
 use crate::follower::{self, FollowError, Follower, Progress};
-use crate::log::Position;
+use crate::log::{Position, Selector};
+use crate::store::{DeadLetter, StoreError};
 
 /// How soon a store is asked again that could not be read.
 const ASKS_AGAIN: Duration = Duration::from_millis(100);
@@ -82,6 +85,9 @@ impl Handle {
 
     /// Waits until everything up to a position is handled: with the position that an append returned, until it is seen.
     ///
+    /// What was [set aside](super::OnError::set_aside) counts as handled here, though it is not seen;
+    /// [`until_seen_by`](crate::Repository::until_seen_by) tells the one from the other.
+    ///
     /// It waits for one that is paused too; give it a limit with `tokio::time::timeout` where that may be.
     ///
     /// # Errors
@@ -126,6 +132,22 @@ impl Handle {
             }
         };
         self.wait_for(end).await
+    }
+
+    /// What it has set aside. The store is asked only where there may be something.
+    pub(crate) async fn letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let stands_by = self.0.reached.borrow().state == State::Standby;
+        if !stands_by && !self.0.has_set_aside() {
+            return Ok(Vec::new());
+        }
+        self.0.letters().await
+    }
+
+    /// Whether it is given events of this stored name.
+    pub(crate) fn handles(&self, category: &str, name: &str) -> bool {
+        let selectors = &self.0.selectors;
+        let fits = |selector: &Selector| selector.fits(category, name);
+        selectors.is_empty() || selectors.iter().any(fits)
     }
 
     pub(super) fn want(&self, wanted: Wanted) {
@@ -218,7 +240,8 @@ impl<H: follower::Rebuild> Live<Follower<H>> {
         events += fresh.catch_up().await?.events;
         follower.adopt(fresh).await?;
         let position = follower.position();
-        self.handle.0.is_at(position);
+        let stands_by = self.handle.0.reached.borrow().state == State::Standby;
+        self.handle.0.is_as(&*follower, stands_by);
         drop(follower);
         self.handle.resume_if_stopped();
         Ok(Progress { events, position })
@@ -245,11 +268,21 @@ impl<F> Deref for Live<F> {
     }
 }
 
+fn why(stopped: Option<&FollowError>) -> String {
+    match stopped {
+        Some(error) => {
+            let error = with_causes(error);
+            format!("has stopped: {error}; `resume` lets it try again")
+        }
+        None => "does not run any more".to_owned(),
+    }
+}
+
 /// The projection stopped, or ended, before it had handled what was waited for.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "projection {projection} stands at position {reached}, before position {position}, and {}",
-    if source.is_some() { "has stopped; `resume` lets it try again" } else { "does not run any more" }
+    why(source.as_deref())
 )]
 #[non_exhaustive]
 pub struct WaitError {

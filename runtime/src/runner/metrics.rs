@@ -7,6 +7,7 @@
 //! | `recount_position` | gauge | the position up to which everything is handled |
 //! | `recount_lag_positions` | gauge | how far the end of the log was ahead when it was looked at last |
 //! | `recount_lag_seconds` | gauge | how old the last event was when it was handled; 0 while there is none to handle |
+//! | `recount_set_aside` | gauge | events that are set aside, where this process runs it; 0 elsewhere |
 //! | `recount_running` | gauge | 1 where this process runs it, 0 where it is paused, stopped, ended, or runs elsewhere |
 //!
 //! Each has the label `follower`, its name, and `tenant` where its store is bound to one.
@@ -29,6 +30,7 @@ struct Inner {
     position: metrics::Gauge,
     lag: metrics::Gauge,
     age: metrics::Gauge,
+    set_aside: metrics::Gauge,
     running: metrics::Gauge,
 }
 
@@ -57,6 +59,7 @@ impl Metrics {
             position: gauge("recount_position"),
             lag: gauge("recount_lag_positions"),
             age: gauge("recount_lag_seconds"),
+            set_aside: gauge("recount_set_aside"),
             running: gauge("recount_running"),
         };
         Self { inner }
@@ -79,6 +82,10 @@ impl Metrics {
         self.inner.age.set(age.as_secs_f64());
     }
 
+    pub(super) fn set_aside(&self, events: u64) {
+        self.inner.set_aside.set(events as f64);
+    }
+
     pub(super) fn runs(&self, runs: bool) {
         self.inner.running.set(f64::from(u8::from(runs)));
     }
@@ -98,6 +105,8 @@ impl Metrics {
     pub(super) fn is_at(&self, _: Position, _: Position) {}
 
     pub(super) fn is_behind(&self, _: std::time::Duration) {}
+
+    pub(super) fn set_aside(&self, _: u64) {}
 
     pub(super) fn runs(&self, _: bool) {}
 }

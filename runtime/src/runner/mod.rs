@@ -15,7 +15,7 @@
 //! # Metrics
 //! With the feature `metrics`, each tells the crate of that name, under the labels `follower` and `tenant`: counters
 //! `recount_events_handled_total` and `recount_errors_total`, gauges `recount_position`, `recount_lag_positions`,
-//! `recount_lag_seconds` (how old the last event was when it was handled) and `recount_running`.
+//! `recount_lag_seconds` (how old the last event was when it was handled), `recount_set_aside` and `recount_running`.
 //!
 //! # Several processes
 //! A [stored](crate::projection::Projector::stored) projection may run in several processes at once: each event counts once, since a
@@ -27,6 +27,7 @@ mod member;
 mod metrics;
 mod on_error;
 mod status;
+mod task;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -36,9 +37,10 @@ use tokio::task::JoinHandle;
 
 use self::hold::Hold;
 pub use self::live::{Handle, Live, WaitError};
-use self::member::{Ended, Member, Wanted, run};
+use self::member::{Ended, Member, Wanted};
 pub use self::on_error::OnError;
 pub use self::status::{Rebuild, State, Status};
+use self::task::run;
 use crate::follower::{Follower, Home};
 
 /// Runs projections in the background.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::causes::with_causes;
 use crate::follower::{FollowError, Progress};
 use crate::log::Position;
 
@@ -48,9 +49,13 @@ pub struct Status {
     pub lag_time: Option<Duration>,
     /// How many events were handled since it was added.
     pub events: u64,
+    /// How many events its version of the code has [set aside](super::OnError::set_aside) and not handled since, those behind them in
+    /// their streams among them: [`Store::dead_letters`](crate::Store::dead_letters) lists them. Above zero somebody has to look.
+    pub set_aside: u64,
     /// Events a second, over the last second or two, and longer while it handles none: it then goes to zero.
     pub rate: f64,
-    /// The last error since it was added, and when it came about. One that runs has got over it.
+    /// The last error since it was added, and when it came about. One that runs has got over it. As one line with its causes, as this
+    /// status's line has it: [`with_causes`](crate::with_causes).
     pub last_error: Option<(DateTime<Utc>, Arc<FollowError>)>,
 }
 
@@ -127,9 +132,12 @@ impl fmt::Display for Status {
                 write!(f, " ({:.1} s)", time.as_secs_f64())?;
             }
         }
+        if self.set_aside > 0 {
+            write!(f, ", {} set aside", self.set_aside)?;
+        }
         match &self.last_error {
             Some((_, error)) if matches!(state, State::Retrying | State::Stopped) => {
-                write!(f, ", {}", error.told())
+                write!(f, ", {}", with_causes(&**error))
             }
             _ => Ok(()),
         }

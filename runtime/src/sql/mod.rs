@@ -5,7 +5,8 @@
 //!
 //! # Statements
 //! The text is the database's own SQL, the same for SQLite and PostgreSQL as long as both understand it:
-//! - `{name}` stands for a table or an index of the projection, since each version of a projection has its own;
+//! - `{name}` stands for a table or an index that the projection's `TABLES` make, since each version of a projection has its own; a name
+//!   that nothing makes is refused, where it is a literal when the block is compiled;
 //! - `$1`, `$2` and so on stand for the values.
 //!
 //! Statements run one after another, so one sees what those before it wrote. They change tables: one whose first word is not known to
@@ -41,11 +42,33 @@ pub struct Sql {
     names: Names,
     batch: Batch,
     /// Where the text of a literal stands among the batch's. Two literals of one text are two, which costs nothing but a slot.
-    known: HashMap<(usize, usize), usize>,
+    known: HashMap<(usize, usize), Known>,
     position: Position,
-    /// A statement that may not run, and the event that asked for it.
-    refused: Option<(Position, &'static str)>,
+    /// What there is to name in braces; none where it does not matter.
+    made: Option<Vec<&'static str>>,
+    refused: Option<Refused>,
 }
+
+/// A text that was asked for.
+#[derive(Debug)]
+struct Known {
+    /// Where it stands among those of the batch.
+    at: usize,
+    /// Why it may not run, if it may not.
+    why: Option<String>,
+}
+
+/// A statement that was asked for and may not run.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) position: Position,
+    pub(crate) text: &'static str,
+    pub(crate) why: String,
+}
+
+/// Why a statement is refused before the database sees it.
+pub(crate) const NOT_ALLOWED: &str = "it does not read or write tables, or is about the transaction or the session, which are the store's: \
+     leave it out";
 
 impl Sql {
     /// Without any; each name stands for itself. A projection is given one; this is for tests of its methods.
@@ -53,27 +76,48 @@ impl Sql {
         Self::default()
     }
 
-    pub(crate) fn with_names(names: Names) -> Self {
+    /// For a projection that has these tables and indexes.
+    pub(crate) fn of_projection(names: Names, made: Vec<&'static str>) -> Self {
         Self {
             names,
+            made: Some(made),
             ..Self::default()
         }
     }
 
     /// Asks for a statement, with a value for each of its parameters: a tuple, or an array of [`Value`]s.
     pub fn run(&mut self, text: &'static str, values: impl Params) {
-        let at = *self
-            .known
-            .entry((text.as_ptr() as usize, text.len()))
-            .or_insert_with(|| self.batch.add_text(self.names.filled_in(text).into()));
-        self.batch.push(self.position, at, values);
-        if self.refused.is_none() && is_the_stores(text) {
-            self.refused = Some((self.position, text));
+        let key = (text.as_ptr() as usize, text.len());
+        if !self.known.contains_key(&key) {
+            let why = self.why_not(text);
+            let at = self.batch.add_text(self.names.filled_in(text).into());
+            self.known.insert(key, Known { at, why });
+        }
+        let Some(Known { at, why }) = self.known.get(&key) else {
+            return;
+        };
+        self.batch.push(self.position, *at, values);
+        if let Some(why) = why {
+            let (position, why) = (self.position, why.clone());
+            self.refused.get_or_insert(Refused {
+                position,
+                text,
+                why,
+            });
         }
     }
 
+    fn why_not(&self, text: &str) -> Option<String> {
+        if is_the_stores(text) {
+            return Some(NOT_ALLOWED.to_owned());
+        }
+        let made = self.made.as_ref()?;
+        let unknown = names_in(text).find(|name| !made.contains(name));
+        unknown.map(not_made)
+    }
+
     /// A statement that was asked for and may not run.
-    pub(crate) fn refused(&mut self) -> Option<(Position, &'static str)> {
+    pub(crate) fn refused(&mut self) -> Option<Refused> {
         self.refused.take()
     }
 
@@ -208,6 +252,40 @@ pub(crate) fn names_in(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// What is said of a name in braces that nothing stands behind.
+pub(crate) fn not_made(name: &str) -> String {
+    format!("no statement of `TABLES` makes `{{{name}}}`")
+}
+
+/// What a statement makes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Made<'a> {
+    /// With its name in braces.
+    Named(&'a str),
+    /// A table or an index whose name is in none.
+    Bare(&'a str),
+}
+
+/// What a statement makes, if it is a `CREATE`.
+pub(crate) fn made_by(text: &str) -> Option<Made<'_>> {
+    let is = |word: &str, others: &[&str]| others.iter().any(|it| word.eq_ignore_ascii_case(it));
+    let mut words = without_comments(text).split_ascii_whitespace();
+    if !words.next()?.eq_ignore_ascii_case("create") {
+        return None;
+    }
+    let is_kept = words.any(|word| is(word, &["table", "index"]));
+    let mut words = words.skip_while(|word| is(word, &["if", "not", "exists", "concurrently"]));
+    match words.next().filter(|_| is_kept) {
+        // An index may go without a name, and is given one by the database.
+        Some(word) if is(word, &["on"]) => None,
+        Some(word) if !word.contains('{') => {
+            let mut parts = word.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+            parts.find(|part| !part.is_empty()).map(Made::Bare)
+        }
+        _ => names_in(text).next().map(Made::Named),
+    }
+}
+
 /// The name of the table that a statement makes, if it makes one.
 pub(crate) fn table_made_by(text: &str) -> Option<&str> {
     let mut words = text.split_ascii_whitespace();
@@ -300,6 +378,58 @@ mod tests {
     }
 
     #[test]
+    fn what_a_statement_makes_is_known_in_and_out_of_braces() {
+        let named = |name| Some(Made::Named(name));
+        assert_eq!(
+            made_by(" create table if not exists {board} (a)"),
+            named("board")
+        );
+        assert_eq!(
+            made_by("-- x\nCREATE TABLE {board}(a text)"),
+            named("board")
+        );
+        assert_eq!(
+            made_by("CREATE UNIQUE INDEX {by_a} ON {board} (a)"),
+            named("by_a")
+        );
+        assert_eq!(
+            made_by("CREATE TRIGGER {t} AFTER INSERT ON {board}"),
+            named("t")
+        );
+        assert_eq!(made_by("CREATE INDEX ON {board} (a)"), None);
+        assert_eq!(made_by("INSERT INTO {board} VALUES (1)"), None);
+        assert_eq!(
+            made_by("CREATE TABLE board(a text)"),
+            Some(Made::Bare("board"))
+        );
+        assert_eq!(
+            made_by("CREATE INDEX by_a ON {board} (a)"),
+            Some(Made::Bare("by_a"))
+        );
+        assert_eq!(made_by("CREATE"), None);
+    }
+
+    #[test]
+    fn a_name_that_nothing_stands_behind_is_refused_and_told() {
+        let mut sql = Sql::of_projection(names(), vec!["board"]);
+        sql.at(Position(3));
+        sql.run("DELETE FROM {board}", ());
+        sql.run("DELETE FROM {bord}", ());
+        sql.run("DELETE FROM {board}", ());
+        let refused = sql.refused().unwrap();
+        assert_eq!(
+            (refused.position, refused.text),
+            (Position(3), "DELETE FROM {bord}")
+        );
+        assert_eq!(refused.why, "no statement of `TABLES` makes `{bord}`");
+        assert!(sql.refused().is_none());
+        // A test of a method need not say what there is.
+        let mut sql = Sql::new();
+        sql.run("DELETE FROM {bord}", ());
+        assert!(sql.refused().is_none());
+    }
+
+    #[test]
     fn what_ends_the_transaction_is_known_behind_whatever_stands_before_it() {
         let texts = [
             "COMMIT",
@@ -329,7 +459,7 @@ mod tests {
 
     #[test]
     fn each_statement_belongs_to_the_event_that_asked_for_it() {
-        let mut sql = Sql::with_names(names());
+        let mut sql = Sql::of_projection(names(), vec!["board"]);
         for position in [1, 2] {
             sql.at(Position(position));
             sql.run("DELETE FROM {board} WHERE n = $1", (position,));

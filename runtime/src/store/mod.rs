@@ -23,6 +23,7 @@ pub use checkpoint::{
     Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease, ProjectionKey, Replaces,
 };
 pub use connect::ConnectError;
+pub use dead_letters::Retrying;
 pub use memory::MemoryBackend;
 pub use reader::Reader;
 pub use subscription::Subscription;

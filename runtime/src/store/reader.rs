@@ -123,6 +123,7 @@ impl Reader {
             .limit
             .map(|left| left.saturating_sub(self.page.len() as u64));
         self.done = self.page.is_last();
+        self.query.settled = self.page.settled;
         self.pass(last);
         // Versions agree with positions, and are what a stream is found by. A page that is not full may have ended before
         // a damaged row, of which only the position is known.

@@ -18,7 +18,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// group begins with the oldest record that is there.
 ///
 /// What Kafka keeps is how far a partition was handled: acknowledging an event covers those before it. What was not acknowledged is
-/// delivered again when the consumer starts anew or its partition goes to another one.
+/// delivered again when the consumer starts anew or its partition goes to another one. While the group shares its partitions anew,
+/// since a consumer came or went, the brokers note nothing: what is acknowledged then is delivered again to whoever has its partition
+/// after that, and `ack` is no error.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), recount::relay::ConsumeError> {
@@ -193,14 +195,25 @@ impl Receipt for Arc<Handled> {
             let this = Arc::clone(self);
             let committed = tokio::task::spawn_blocking(move || this.commit());
             let committed = tokio::time::timeout(ANSWER_WITHIN, committed).await;
-            committed
-                .map_err(BackendError::new)?
+            let committed = committed
                 .map_err(BackendError::new)?
                 .map_err(BackendError::new)?;
+            match committed {
+                Err(error) if shared_anew(&error) => return Ok(()),
+                committed => committed.map_err(BackendError::new)?,
+            }
             let mut handled = self.handled();
             let last = handled.entry(self.partition).or_insert(self.offset);
             *last = self.offset.max(*last);
             Ok(())
         })
     }
+}
+
+/// Whether the partitions go, or have gone, to other consumers of the group: the event comes again, to the one who has it then.
+fn shared_anew(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::RebalanceInProgress | Code::IllegalGeneration | Code::UnknownMemberId)
+    )
 }

@@ -11,6 +11,8 @@ use tokio_postgres::types::{FromSqlOwned, ToSql};
 use super::call::{Answer, Call, Events, Misfit};
 use super::connection::Connection;
 use super::error::{Cause, Failure};
+use super::lone::Lone;
+use super::names::Names;
 use super::seen::Source;
 use super::server::Server;
 use crate::log::{
@@ -128,7 +130,8 @@ impl<'a> Appending<'a> {
         if self.connection.is_callers() {
             // Nothing is tried that may fail and undo what the caller did.
             self.trusting = false;
-            self.settle_known(&self.open()).await;
+            let open = self.open();
+            Box::pin(self.settle_known(&open)).await;
         }
         while self.outcomes.iter().any(Option::is_none) {
             self.step().await?;
@@ -138,6 +141,34 @@ impl<'a> Appending<'a> {
 
     /// Makes one call.
     async fn step(&mut self) -> Done {
+        if let [batch] = self.batches
+            && self.trusting
+            && let Some(lone) = Lone::of(batch, &self.server.seen)
+        {
+            return self.step_alone(batch, &lone).await;
+        }
+        // Apart, since most appends are one event behind a version that was seen, and would carry its room.
+        Box::pin(self.step_together()).await
+    }
+
+    /// Writes the only batch, which is one event behind a version that was seen.
+    async fn step_alone(&mut self, batch: &Batch, lone: &Lone<'_>) -> Done {
+        match self.ask_alone(batch, lone).await {
+            Ok(position) => match lone.written(position) {
+                Some(appended) => {
+                    let seen = &self.server.seen;
+                    seen.learn(lone.source, [(lone.key, lone.version)].into_iter());
+                    self.outcomes[0] = Some(Ok(appended));
+                    Done::Continue(())
+                }
+                None => self.stop(&[0], &misread()),
+            },
+            Err(failure) => Box::pin(self.failed(&[0], true, failure)).await,
+        }
+    }
+
+    /// Makes one call for as many as can be written together.
+    async fn step_together(&mut self) -> Done {
         let next = self.next();
         let (call, tried) = self.fitting(&next);
         let seen = call.seen(&self.server.seen).into_iter();
@@ -264,37 +295,41 @@ impl<'a> Appending<'a> {
 
     /// The events of a call, with numbers for new tenants and kinds; of which there are few.
     async fn events(&self, call: &Call<'a>) -> Result<Events<'a>, Cause> {
+        self.numbered(&call.batches, |names| call.events(names))
+            .await
+    }
+
+    /// What some batches are when each name in them has a number.
+    async fn numbered<T>(
+        &self,
+        batches: &[&Batch],
+        numbered: impl Fn(&Names) -> Option<T>,
+    ) -> Result<T, Cause> {
         let names = &self.server.names;
         // Numbers are forgotten when a connection is made, which may be in between.
         for _ in 0..ATTEMPTS {
-            if let Some(events) = call.events(names) {
-                return Ok(events);
+            if let Some(numbered) = numbered(names) {
+                return Ok(numbered);
             }
-            names
-                .learn(&call.batches, self.connection, self.server)
-                .await?;
+            Box::pin(names.learn(batches, self.connection, self.server)).await?;
         }
         Err(Cause::Other("a tenant or a kind has no number"))
     }
 
     async fn ask(&self, call: &Call<'a>, seen: &[Option<i64>]) -> Result<Vec<i64>, Failure> {
         let events = self.events(call).await.map_err(Failure::before)?;
-        if events.bytes() > MOST_BYTES {
-            return Err(Failure::Unstorable(Cause::Other(
-                "the batch has more than 1000 MiB, which the server does not take at once; divide it",
-            )));
-        }
+        check_bytes(events.bytes())?;
         let (keys, locks, expected) = (call.keys(), call.locks(), call.expected());
-        if let (Some(event), [key], [lock], [Some(version)]) =
-            (events.only(), keys.as_slice(), locks.as_slice(), seen)
-        {
-            let values = event.values(key, version + 1, lock);
-            let sql = &self.server.sql.append_one;
-            let position = self.send(sql, &values.params()).await?;
-            return Ok(vec![*version, position]);
-        }
         let params: [&(dyn ToSql + Sync); 5] = [&keys, &locks, &expected, &seen, &events];
         self.send(&self.server.sql.append, &params).await
+    }
+
+    async fn ask_alone(&self, batch: &Batch, lone: &Lone<'_>) -> Result<i64, Failure> {
+        let values = self.numbered(&[batch], |names| lone.values(names)).await;
+        let values = values.map_err(Failure::before)?;
+        check_bytes(values.bytes())?;
+        let sql = &self.server.sql.append_one;
+        self.send(sql, &values.params()).await
     }
 
     /// Sends a statement whose answer is one value.
@@ -481,6 +516,15 @@ impl Known {
             version: Version(self.version),
         }))
     }
+}
+
+fn check_bytes(bytes: usize) -> Result<(), Failure> {
+    if bytes > MOST_BYTES {
+        return Err(Failure::Unstorable(Cause::Other(
+            "the batch has more than 1000 MiB, which the server does not take at once; divide it",
+        )));
+    }
+    Ok(())
 }
 
 /// It was written or not; the answer does not say.

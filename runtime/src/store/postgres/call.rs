@@ -29,7 +29,7 @@ pub(super) fn stream_key(stream: &StreamId) -> Uuid {
 }
 
 /// The 48 bits of a stream that its lock is what by. Two streams that share them wait for one another, and that is all.
-fn lock_of(key: Uuid) -> i64 {
+pub(super) fn lock_of(key: Uuid) -> i64 {
     (key.as_u128() >> 80) as i64
 }
 
@@ -40,7 +40,7 @@ fn count(things: usize) -> i64 {
 
 /// What a stream must be like before a call, as `append` is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
+pub(super) enum Before {
     Any,
     Exists,
     At(i64),
@@ -48,7 +48,7 @@ enum Before {
 
 impl Before {
     /// What an expectation means for the stream before a call that puts so many events in front; `None` when it cannot be met.
-    fn of(expected: Expected, in_front: i64) -> Option<Self> {
+    pub(super) fn of(expected: Expected, in_front: i64) -> Option<Self> {
         let at = match expected {
             Expected::Any => return Some(Self::Any),
             Expected::StreamExists if in_front > 0 => return Some(Self::Any),
@@ -225,7 +225,7 @@ impl<'a> Call<'a> {
 
     /// The events as the server takes them; `None` when a number is missing, which [`Names::learn`] gets.
     pub(super) fn events(&self, names: &Names) -> Option<Events<'a>> {
-        let (known, mut key) = (names.known(), String::new());
+        let (known, mut key) = (names.known(), Vec::new());
         let (mut ordinals, mut last) = (vec![0; self.streams.len()], None);
         let mut events = Vec::with_capacity(self.events);
         for batch in &self.batches {
@@ -373,7 +373,7 @@ pub(super) enum Answer<'n> {
 
 /// `new_event` in schema.sql.
 #[derive(Debug)]
-pub(super) struct NewEvent<'a> {
+struct NewEvent<'a> {
     stream: i32,
     ordinal: i32,
     recorded_at: i64,
@@ -391,34 +391,7 @@ pub(super) struct NewEvent<'a> {
 #[derive(Debug)]
 pub(super) struct Events<'a>(Vec<NewEvent<'a>>);
 
-/// One event as the arguments of a statement.
-pub(super) struct Values<'e> {
-    event: &'e NewEvent<'e>,
-    key: &'e Uuid,
-    version: i64,
-    lock: &'e i64,
-    payload: Json<'e>,
-}
-
-impl Values<'_> {
-    pub(super) fn params(&self) -> [&(dyn ToSql + Sync); 10] {
-        let event = self.event;
-        [
-            self.key,
-            &self.version,
-            &event.recorded_at,
-            &event.kind,
-            &event.tenant,
-            &event.id,
-            &event.stream_id,
-            &event.metadata,
-            &self.payload,
-            self.lock,
-        ]
-    }
-}
-
-impl<'a> Events<'a> {
+impl Events<'_> {
     /// About how many bytes they have.
     pub(super) fn bytes(&self) -> usize {
         let of_event = |event: &NewEvent<'_>| {
@@ -428,43 +401,6 @@ impl<'a> Events<'a> {
         };
         self.0.iter().map(of_event).sum()
     }
-
-    /// The event, if there is just one.
-    pub(super) fn only(&self) -> Option<&NewEvent<'a>> {
-        match self.0.as_slice() {
-            [event] => Some(event),
-            _ => None,
-        }
-    }
-}
-
-impl NewEvent<'_> {
-    pub(super) fn values<'e>(&'e self, key: &'e Uuid, version: i64, lock: &'e i64) -> Values<'e> {
-        Values {
-            event: self,
-            key,
-            version,
-            lock,
-            payload: Json(self.payload),
-        }
-    }
-}
-
-/// A payload, byte by byte.
-#[derive(Debug)]
-struct Json<'a>(&'a [u8]);
-
-impl ToSql for Json<'_> {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Encoded {
-        out.put_slice(self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::JSON
-    }
-
-    to_sql_checked!();
 }
 
 type Encoded = Result<IsNull, Box<dyn Error + Sync + Send>>;

@@ -1,34 +1,35 @@
 //! A connection to work on: one of the pool, or the caller's own, with what is prepared on it.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
+use deadpool::managed::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, RowStream, Statement};
+
+use super::pool::Sessions;
+use super::statements::Statements;
 
 /// What all that asks the server is written against.
 pub(super) enum Connection<'a> {
     /// The pool's, which keeps what is prepared as long as the connection lasts. It goes back when this is dropped.
-    Pool(deadpool_postgres::Client),
+    Pool(Object<Sessions>),
     /// The caller's; what is prepared lasts as long as this.
-    Caller(&'a Client, Mutex<HashMap<Box<str>, Statement>>),
+    Caller(&'a Client, Statements),
 }
 
 impl<'a> Connection<'a> {
     pub(super) fn of_caller(client: &'a Client) -> Self {
-        Self::Caller(client, Mutex::default())
+        Self::Caller(client, Statements::default())
     }
 
     /// Does not go back to the pool.
     pub(super) fn discard(self) {
         if let Self::Pool(object) = self {
-            drop(deadpool_postgres::Client::take(object));
+            drop(Object::take(object));
         }
     }
 
     pub(super) fn client(&self) -> &Client {
         match self {
-            Self::Pool(object) => object,
+            Self::Pool(session) => &session.client,
             Self::Caller(client, _) => client,
         }
     }
@@ -44,18 +45,10 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
-        let (client, here) = match self {
-            Self::Pool(object) => return object.prepare_cached(sql).await,
-            Self::Caller(client, here) => (client, here),
-        };
-        let known = || here.lock().unwrap_or_else(PoisonError::into_inner);
-        let prepared = known().get(sql).cloned();
-        if let Some(statement) = prepared {
-            return Ok(statement);
+        match self {
+            Self::Pool(session) => session.statements.prepare(sql, &session.client).await,
+            Self::Caller(client, statements) => statements.prepare(sql, client).await,
         }
-        let statement = client.prepare(sql).await?;
-        known().insert(sql.into(), statement.clone());
-        Ok(statement)
     }
 
     pub(super) async fn query(

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use deadpool_postgres::{HookError, PoolError, TimeoutType};
+use deadpool::managed::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
-use super::session::{SILENT, STANDBY};
 use crate::log::{AppendError, ReadError};
 use crate::store::backend::Closed;
 use crate::store::{BackendError, StoreError};
@@ -15,13 +14,17 @@ use crate::store::{BackendError, StoreError};
 pub(super) enum Cause {
     #[error("{}", told(.0))]
     Database(Arc<tokio_postgres::Error>),
-    #[error("{}", waited(.0))]
-    Pool(Arc<PoolError>),
+    #[error(
+        "all connections were in use for too long; allow more (`connections`), or a longer wait (`wait_timeout`)"
+    )]
+    Busy,
     #[error(
         "the server is a standby, which does not know who appends; ask the one that is written to"
     )]
     Standby,
-    #[error("{SLOW}")]
+    #[error(
+        "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`"
+    )]
     Silent,
     /// What a pooler between here and the server must do.
     #[error("the connection leads to a pooler: {0}")]
@@ -72,18 +75,6 @@ fn advice(state: &SqlState) -> Option<&'static str> {
         "42501" => "grant the user the right",
         _ => return None,
     })
-}
-
-const SLOW: &str = "the server took too long to let somebody in; look at it and the way to it, or raise `connect_timeout`";
-
-fn waited(error: &PoolError) -> String {
-    match error {
-        PoolError::Timeout(TimeoutType::Wait) => {
-            "all connections were in use for too long; allow more (`connections`), or a longer wait (`wait_timeout`)".to_owned()
-        }
-        PoolError::Timeout(_) => SLOW.to_owned(),
-        other => other.to_string(),
-    }
 }
 
 impl Cause {
@@ -139,19 +130,16 @@ impl From<tokio_postgres::Error> for Cause {
     }
 }
 
-impl From<PoolError> for Cause {
-    fn from(error: PoolError) -> Self {
+impl From<PoolError<Cause>> for Cause {
+    fn from(error: PoolError<Cause>) -> Self {
         match error {
             PoolError::Closed => Self::Closed(Closed),
-            PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-                error.into()
-            }
-            PoolError::PostCreateHook(HookError::Message(told)) => match &*told {
-                STANDBY => Self::Standby,
-                SILENT => Self::Silent,
-                advice => Self::Pooler(advice.to_owned()),
-            },
-            error => Self::Pool(Arc::new(error)),
+            PoolError::Backend(cause) => cause,
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            // Nothing else is asked of the pool.
+            PoolError::Timeout(_)
+            | PoolError::NoRuntimeSpecified
+            | PoolError::PostCreateHook(_) => Self::Other("the pool of connections failed"),
         }
     }
 }

@@ -6,7 +6,6 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
@@ -24,8 +23,8 @@ pub(super) struct Names(Mutex<Known>);
 #[derive(Debug, Default)]
 pub(super) struct Known {
     tenants: HashMap<TenantId, i32>,
-    /// By tenant's number, category, name and schema version, with NUL between, which names cannot hold.
-    kinds: HashMap<Box<str>, i32>,
+    /// By tenant's number, schema version, category and name, with NUL between the names, which cannot hold it.
+    kinds: HashMap<Box<[u8]>, i32>,
     connections: u64,
 }
 
@@ -41,26 +40,25 @@ impl Known {
     /// The kind's number, if it has one that is known.
     pub(super) fn kind(
         &self,
-        key: &mut String,
+        key: &mut Vec<u8>,
         tenant: i32,
         stream: &StreamId,
         event: &NewEvent,
     ) -> Option<i32> {
         write_key(key, tenant, stream, event);
-        self.kinds.get(key.as_str()).copied()
+        self.kinds.get(key.as_slice()).copied()
     }
 }
 
-fn write_key(key: &mut String, tenant: i32, stream: &StreamId, event: &NewEvent) {
+fn write_key(key: &mut Vec<u8>, tenant: i32, stream: &StreamId, event: &NewEvent) {
+    let category = stream.category().as_str();
     key.clear();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        key,
-        "{tenant}\0{}\0{}\0{}",
-        stream.category(),
-        event.name,
-        event.schema_version
-    );
+    key.reserve(9 + category.len() + event.name.len());
+    key.extend_from_slice(&tenant.to_be_bytes());
+    key.extend_from_slice(&event.schema_version.to_be_bytes());
+    key.extend_from_slice(category.as_bytes());
+    key.push(0);
+    key.extend_from_slice(event.name.as_bytes());
 }
 
 impl Names {
@@ -166,17 +164,17 @@ impl Names {
         connection: &Connection<'_>,
         sql: &Sql,
     ) -> Result<(), tokio_postgres::Error> {
-        let (mut keys, mut tenants) = (Vec::<Box<str>>::new(), Vec::new());
+        let (mut keys, mut tenants) = (Vec::<Box<[u8]>>::new(), Vec::new());
         let (mut categories, mut names, mut versions) = (Vec::new(), Vec::new(), Vec::new());
         let connections = {
-            let (known, mut key, mut seen) = (self.known(), String::new(), HashSet::new());
+            let (known, mut key, mut seen) = (self.known(), Vec::new(), HashSet::new());
             for (stream, event) in batches.iter().flat_map(|batch| batch.events()) {
                 let Some(&tenant) = numbers.get(&stream.tenant()) else {
                     continue;
                 };
                 if known.kind(&mut key, tenant, stream, event).is_none() && seen.insert(key.clone())
                 {
-                    keys.push(key.as_str().into());
+                    keys.push(key.as_slice().into());
                     tenants.push(tenant);
                     categories.push(stream.category().as_str());
                     names.push(&*event.name);
@@ -196,5 +194,33 @@ impl Names {
             known.kinds.extend(keys.into_iter().zip(numbers));
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_whose_parts_run_together_to_the_same_text_have_keys_of_their_own() {
+        let kinds = [
+            (0, "ab", "c", 1),
+            (0, "a", "bc", 1),
+            (0, "a", "bc", 256),
+            (1, "a", "bc", 0),
+            (256, "a", "bc", 1),
+        ];
+        let mut keys = HashSet::new();
+        for (tenant, category, name, schema_version) in kinds {
+            let stream = StreamId::new(category, "1").unwrap();
+            let mut event = NewEvent::json(name, 1, &()).unwrap();
+            event.schema_version = schema_version;
+            let mut key = b"of another".to_vec();
+            write_key(&mut key, tenant, &stream, &event);
+            assert!(
+                keys.insert(key),
+                "{tenant} {category} {name} {schema_version}"
+            );
+        }
     }
 }

@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use futures_util::future::{Either, join, select};
 use futures_util::{TryStreamExt as _, stream};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +26,7 @@ use uuid::Uuid;
 
 use super::append::Outcome;
 use super::error::Cause;
+use super::pool::Pool;
 use super::session::Way;
 use super::sql::within;
 use crate::background::Background;
@@ -175,8 +175,8 @@ impl Others {
 
     /// Notifies the others; false when nobody listens.
     async fn notify(&self) -> Result<bool, Cause> {
-        let connection = self.pool.get().await?;
-        let told = connection.simple_query(&self.notify).await?;
+        let session = self.pool.get().await?;
+        let told = session.client.simple_query(&self.notify).await?;
         Ok(told
             .iter()
             .any(|message| matches!(message, SimpleQueryMessage::Row(_))))

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, QueueMode, RecyclingMethod, Runtime};
+use deadpool::Runtime;
+use deadpool::managed::QueueMode;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
+use super::pool::{Pool, Sessions};
 use super::seen::Seen;
 use super::server::Server;
-use super::session::{self, Answers, Connector, Limits, Way};
+use super::session::{self, Connector, Limits, Way};
 use super::sql::Sql;
 use super::tables::dialect;
 use super::tls::{self, Tls, TlsMode};
@@ -42,6 +44,7 @@ pub struct PostgresOptions {
     limits: Limits,
     /// No time at all: for ever.
     wait: Duration,
+    read_only: bool,
 }
 
 impl PostgresOptions {
@@ -55,6 +58,7 @@ impl PostgresOptions {
     /// |---|---|---|
     /// | `schema` | `recount` | the schema that holds the log |
     /// | `connections` | 16 | the most connections at once |
+    /// | `read_only` | `false` | `true`: the log must be there, and is only read |
     /// | `sslmode` | `prefer` | see [`TlsMode`] |
     /// | `sslrootcert` | | a file of certificates in PEM, those of the CAs that are trusted; `system`: those of this machine |
     /// | `sslcert`, `sslkey` | | files in PEM: the certificate that says who we are, and its key without a password |
@@ -96,6 +100,7 @@ impl PostgresOptions {
                 lock: Duration::from_secs(10),
             },
             wait: Duration::from_secs(30),
+            read_only: false,
         };
         let refused = |option: &str, reason: String| ConnectError::Option {
             url: without_password(address),
@@ -150,6 +155,9 @@ impl PostgresOptions {
                 let number = value.parse().ok().filter(|number| *number > 0);
                 self.connections = number.ok_or("write a number from 1")?;
             }
+            "read_only" => {
+                self.read_only = value.parse().map_err(|_| "write `true` or `false`")?;
+            }
             "sslmode" => {
                 self.tls.mode = TlsMode::named(value)
                     .ok_or("write disable, prefer, require, verify-ca or verify-full")?;
@@ -190,6 +198,23 @@ impl PostgresOptions {
     #[must_use]
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
+        self
+    }
+
+    /// Opens a log that is there for reading only, and makes none; `read_only` in a URL. Appends fail with
+    /// [`AppendError::ReadOnly`](crate::log::AppendError::ReadOnly): the server refuses them, which a pooler that passes on no
+    /// settings does not ask it for.
+    ///
+    /// ```
+    /// # use recount::store::postgres::PostgresOptions;
+    /// let options = PostgresOptions::from_url("postgres://localhost/bank")?.read_only(true);
+    /// assert_eq!(options, PostgresOptions::from_url("postgres://localhost/bank?read_only=true")?);
+    /// assert!(PostgresOptions::from_url("postgres://localhost/bank?read_only=yes").is_err());
+    /// # Ok::<(), recount::store::ConnectError>(())
+    /// ```
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
         self
     }
 
@@ -378,12 +403,14 @@ impl PostgresOptions {
         let way = self.way(&url)?;
         let names = Arc::<Names>::default();
         let pool = self.pool(way.clone(), &url, &seen, &names)?;
-        let mut connection = pool.get().await.map_err(|error| self.refusal(error))?;
-        schema::prepare(&mut connection, &self.schema, &url, |error| {
-            self.refusal(error)
-        })
-        .await?;
-        drop(connection);
+        let mut session = pool.get().await.map_err(|error| self.refusal(error))?;
+        let client = &mut session.client;
+        if self.read_only {
+            schema::find(client, &self.schema, &url, |error| self.refusal(error)).await?;
+        } else {
+            schema::prepare(client, &self.schema, &url, |error| self.refusal(error)).await?;
+        }
+        drop(session);
         let others = Others::new(url.clone(), way, pool.clone(), &self.schema);
         let others = Arc::new(others);
         Ok(PostgresBackend::new(Server {
@@ -432,45 +459,33 @@ impl PostgresOptions {
         seen: &Arc<Seen>,
         names: &Arc<Names>,
     ) -> Result<Pool, ConnectError> {
-        let (seen, names) = (Arc::clone(seen), Arc::clone(names));
         let mut config = way.config.clone();
-        config.options(session::options(self.limits, way.config.get_options()));
-        let connector = Connector {
-            way,
-            is_plain: AtomicBool::new(false),
-        };
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
+        config.options(session::options(
+            self.limits,
+            self.read_only,
+            way.config.get_options(),
+        ));
         // A host that takes a connection and says nothing more is given up too.
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(u32::MAX);
-        let connecting = config
+        let most = config
             .get_connect_timeout()
             .map(|each| each.saturating_mul(hosts));
-        let manager = Manager::from_connect(config, connector, recycling);
-        Pool::builder(manager)
+        let sessions = Sessions {
+            connector: Connector {
+                config,
+                way,
+                is_plain: AtomicBool::new(false),
+            },
+            most,
+            seen: Arc::clone(seen),
+            names: Arc::clone(names),
+        };
+        Pool::builder(sessions)
             .max_size(self.connections)
             // The one that was used last is warm on both sides.
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.wait).filter(|wait| !wait.is_zero()))
-            .create_timeout(connecting)
-            .pre_recycle(Hook::async_fn(move |client, metrics| {
-                Box::pin(session::look_after(client, metrics.last_used(), connecting))
-            }))
-            .post_create(Hook::async_fn(move |client, _| {
-                // The server behind it may be another one, or have lost something.
-                seen.forget();
-                names.forget();
-                let seen = Arc::clone(&seen);
-                Box::pin(async move {
-                    let checked = session::in_time(session::check(client), connecting).await;
-                    if checked? == Answers::Pooled {
-                        seen.distrust();
-                    }
-                    Ok(())
-                })
-            }))
             .build()
             .map_err(|error| ConnectError::Unavailable {
                 url: url.to_owned(),

@@ -18,7 +18,8 @@ use super::seen::Source;
 use super::select::{Rest, Select, Way, select};
 use super::server::Server;
 use crate::log::{
-    Category, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId, Version,
+    Category, Detail, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId,
+    Version,
 };
 use crate::store::kinds::{Chosen, Kinds};
 
@@ -223,6 +224,21 @@ impl Readers {
             }
             return reading.rows(None, None, page).await;
         }
+        let source = self.server.seen.source();
+        let settled = source.trusts(query.settled);
+        if let Some(settled) = settled.filter(|settled| reading.rest.after < *settled) {
+            let up_to = reading.rest.up_to;
+            reading.rest.up_to = up_to.min(settled);
+            page.settled = query.settled;
+            let is_last = reading.rows(None, None, page).await?;
+            if !is_last || up_to <= settled {
+                return Ok(is_last);
+            }
+            if !page.is_empty() {
+                return Ok(false);
+            }
+            (reading.rest.after, reading.rest.up_to) = (settled, up_to);
+        }
         // The two statements go out together and are answered one after the other: the rows are looked for after the frontier.
         // Both are prepared before either goes out. If only the frontier's had to be prepared first, the rows would overtake it,
         // and events be lost that are committed in between.
@@ -231,7 +247,11 @@ impl Readers {
         connection.prepare(&rows.select.sql).await?;
         let (frontier, rows) =
             future::join(reading.frontier(reading.rest.after), reading.start(&rows)).await;
-        reading.rows(Some(frontier?), Some(rows?), page).await
+        let frontier = frontier?;
+        if !connection.is_callers() {
+            page.settled = source.settled(frontier, &self.server.seen);
+        }
+        reading.rows(Some(frontier), Some(rows?), page).await
     }
 }
 
@@ -352,15 +372,20 @@ impl Reading<'_> {
             let from = self.rest.after;
             while let Some(row) = stream.try_next().await? {
                 found += 1;
-                let (position, version): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+                let position: i64 = row.try_get(0)?;
                 if frontier.is_some_and(|frontier| position > frontier) {
                     return Ok(true);
                 }
-                let number = i64::from(row.try_get::<_, i32>(2)?);
+                let number = i64::from(row.try_get::<_, i32>(1)?);
                 let Some(kind) = self.kinds.get(number) else {
                     return Err(Stop::UnknownKind(place(position), number));
                 };
                 let is_stream = self.query.stream.is_some();
+                let version = if is_stream || self.query.detail > Detail::Payload {
+                    row.try_get(4)?
+                } else {
+                    0
+                };
                 self.reached = Some(version);
                 // A stream's events are found by version, whatever their kind.
                 if !is_stream || self.these.is_none_or(|these| these.contains(&number)) {
@@ -368,7 +393,7 @@ impl Reading<'_> {
                         self.learn(found, from, self.rest.after);
                         return Ok(false);
                     }
-                    self.push(&row, kind, page)?;
+                    self.push(&row, version, kind, page)?;
                 }
                 self.rest
                     .pass(self.query.direction, position, version, is_stream);
@@ -389,28 +414,29 @@ impl Reading<'_> {
     fn push(
         &self,
         row: &tokio_postgres::Row,
+        version: i64,
         kind: &Arc<Kind>,
         page: &mut Page,
     ) -> Result<(), Stop> {
         let (stream, context) = match &self.query.stream {
             Some(stream) => (stream.id(), 5),
+            None if self.query.detail == Detail::Payload => ("", 4),
             None => (row.try_get(5)?, 6),
         };
-        let (id, metadata) = if self.query.with_context {
+        let (id, metadata) = if self.query.detail == Detail::Full {
             let metadata: Option<&str> = row.try_get(context + 1)?;
             (row.try_get(context)?, metadata.unwrap_or_default())
         } else {
             (Uuid::nil(), "")
         };
-        let Json(payload) = row.try_get(4)?;
-        let version: i64 = row.try_get(1)?;
+        let Json(payload) = row.try_get(3)?;
         page.push(
             kind,
             Row {
                 position: place(row.try_get(0)?),
                 version: Version(version.cast_unsigned()),
                 id: EventId(id),
-                recorded_at: row.try_get(3)?,
+                recorded_at: row.try_get(2)?,
                 stream,
                 metadata,
                 payload,

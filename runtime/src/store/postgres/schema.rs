@@ -1,10 +1,10 @@
 //! The tables and functions in the database, and what is found in their place.
 
-use deadpool_postgres::Client;
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use super::error::Cause;
 use super::sql::{quoted, within};
-use crate::store::ConnectError;
+use crate::store::{BackendError, ConnectError};
 
 /// One step for each schema version, from nothing to the newest. A step that was released is never edited.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
@@ -65,7 +65,51 @@ pub(super) async fn prepare(
     refusal: impl Fn(Cause) -> ConnectError,
 ) -> Result<(), ConnectError> {
     let refused = |error: tokio_postgres::Error| refusal(error.into());
-    let is_newest = |found: Found| match found {
+    // A user who may only read gets no further than this.
+    let found = inspect(connection, schema).await.map_err(refused)?;
+    if older(found, schema, url)?.is_none() {
+        return check_sequence(connection, schema, url, refused).await;
+    }
+    let transaction = connection.transaction().await.map_err(refused)?;
+    transaction
+        .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING])
+        .await
+        .map_err(refused)?;
+    // Another process may have been faster.
+    let found = inspect(&transaction, schema).await.map_err(refused)?;
+    if let Some(from) = older(found, schema, url)? {
+        migrate(&transaction, schema, from).await.map_err(refused)?;
+    }
+    transaction.commit().await.map_err(refused)
+}
+
+/// Looks for a log of the newest version, and leaves everything as it is.
+pub(super) async fn find(
+    connection: &Client,
+    schema: &str,
+    url: &str,
+    refusal: impl Fn(Cause) -> ConnectError,
+) -> Result<(), ConnectError> {
+    let refused = |error: tokio_postgres::Error| refusal(error.into());
+    let found = inspect(connection, schema).await.map_err(refused)?;
+    let what = match older(found, schema, url)? {
+        None => return check_sequence(connection, schema, url, refused).await,
+        Some(0) => "holds no log".to_owned(),
+        Some(version) => {
+            format!("has schema version {version}, and only a writer brings it to {NEWEST}")
+        }
+    };
+    Err(ConnectError::Unavailable {
+        url: url.to_owned(),
+        source: BackendError::new(format!(
+            "the schema {schema:?} {what}, and it was to be opened for reading"
+        )),
+    })
+}
+
+/// The version that is to be brought to the newest, if it is not that already.
+fn older(found: Found, schema: &str, url: &str) -> Result<Option<i32>, ConnectError> {
+    match found {
         Found::Log(version) if version > NEWEST => Err(ConnectError::NewerSchema {
             path: format!("the schema {schema:?} of {url}"),
             found: version.into(),
@@ -79,33 +123,28 @@ pub(super) async fn prepare(
             schema: schema.to_owned(),
             relation,
         }),
-    };
-    // A user who may only read gets no further than this.
-    if is_newest(inspect(connection, schema).await.map_err(refused)?)?.is_none() {
-        return match unsafe_sequence(connection, schema).await.map_err(refused)? {
-            None => Ok(()),
-            Some((found, remedy)) => Err(ConnectError::UnsafeSequence {
-                url: url.to_owned(),
-                schema: schema.to_owned(),
-                found,
-                remedy,
-            }),
-        };
     }
-    let transaction = connection.transaction().await.map_err(refused)?;
-    transaction
-        .execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATING])
-        .await
-        .map_err(refused)?;
-    // Another process may have been faster.
-    if let Some(from) = is_newest(inspect(&transaction, schema).await.map_err(refused)?)? {
-        migrate(&transaction, schema, from).await.map_err(refused)?;
+}
+
+async fn check_sequence(
+    connection: &Client,
+    schema: &str,
+    url: &str,
+    refused: impl Fn(tokio_postgres::Error) -> ConnectError,
+) -> Result<(), ConnectError> {
+    match unsafe_sequence(connection, schema).await.map_err(refused)? {
+        None => Ok(()),
+        Some((found, remedy)) => Err(ConnectError::UnsafeSequence {
+            url: url.to_owned(),
+            schema: schema.to_owned(),
+            found,
+            remedy,
+        }),
     }
-    transaction.commit().await.map_err(refused)
 }
 
 async fn inspect(
-    connection: &impl deadpool_postgres::GenericClient,
+    connection: &impl GenericClient,
     schema: &str,
 ) -> Result<Found, tokio_postgres::Error> {
     let Some(relation) = connection.query_opt(IN_THE_WAY, &[&schema]).await? else {
@@ -127,7 +166,7 @@ async fn inspect(
 /// What is wrong with the sequence of positions, and the statement that mends it. Positions must rise in the order in which they
 /// are drawn, whoever draws them: else some are given out below those that readers have seen.
 async fn unsafe_sequence(
-    connection: &impl deadpool_postgres::GenericClient,
+    connection: &impl GenericClient,
     schema: &str,
 ) -> Result<Option<(String, String)>, tokio_postgres::Error> {
     let row = connection.query_one(&within(schema, SEQUENCE), &[]).await?;
@@ -155,7 +194,7 @@ async fn unsafe_sequence(
 }
 
 async fn migrate(
-    transaction: &deadpool_postgres::Transaction<'_>,
+    transaction: &Transaction<'_>,
     schema: &str,
     from: i32,
 ) -> Result<(), tokio_postgres::Error> {

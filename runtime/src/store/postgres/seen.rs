@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::log::{Position, Settled};
+
 /// How many streams are remembered; then all are forgotten.
 const MOST: usize = 1 << 16;
 
@@ -27,6 +29,28 @@ struct Streams {
 /// Whom what is learned comes from: the connections that were there when the server was asked.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Source(u64);
+
+impl Source {
+    /// What was found out about the end of the log, for the read of the next page; nothing where a pooler hides whom it comes from.
+    pub(super) fn settled(self, frontier: i64, seen: &Seen) -> Option<Settled> {
+        let is_pooled = seen.streams().is_pooled;
+        let up_to = Position(frontier.cast_unsigned());
+        (!is_pooled).then_some(Settled { up_to, by: self.0 })
+    }
+
+    /// Up to where the log is settled, if it was this source that said so.
+    pub(super) fn trusts(self, settled: Option<Settled>) -> Option<i64> {
+        let settled = settled.filter(|settled| settled.by == self.0)?;
+        i64::try_from(settled.up_to.0).ok()
+    }
+}
+
+impl Streams {
+    fn has(&self, stream: Uuid, version: i64) -> bool {
+        let seen = |versions: &HashMap<Uuid, i64>| versions.get(&stream).copied();
+        version == 0 || seen(&self.versions).is_some_and(|seen| seen >= version)
+    }
+}
 
 impl Seen {
     fn streams(&self) -> MutexGuard<'_, Streams> {
@@ -67,18 +91,37 @@ impl Seen {
         }
     }
 
-    /// Which of these streams are known to have at least so many events; a stream may have none without being known.
+    /// Who said that this stream has at least so many events, if it is known; a stream may have none without being known.
+    pub(super) fn has(&self, stream: Uuid, version: i64) -> Option<Source> {
+        let known = self.streams();
+        known
+            .has(stream, version)
+            .then_some(Source(known.connections))
+    }
+
+    /// Which of these streams are known to have at least so many events.
     pub(super) fn have<'a>(
         &'a self,
         streams: impl Iterator<Item = (Uuid, i64)> + 'a,
     ) -> impl Iterator<Item = bool> + 'a {
         let known = self.streams();
-        streams.map(move |(stream, version)| {
-            version == 0
-                || known
-                    .versions
-                    .get(&stream)
-                    .is_some_and(|seen| *seen >= version)
-        })
+        streams.map(move |(stream, version)| known.has(stream, version))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_log_is_trusted_until_a_connection_is_made_and_never_behind_a_pooler() {
+        let seen = Seen::default();
+        let source = seen.source();
+        let settled = source.settled(7, &seen);
+        assert_eq!(seen.source().trusts(settled), Some(7));
+        seen.forget();
+        assert_eq!(seen.source().trusts(settled), None);
+        seen.distrust();
+        assert_eq!(seen.source().settled(7, &seen), None);
     }
 }

@@ -7,7 +7,7 @@ use tokio_postgres::types::ToSql;
 
 use super::call::stream_key;
 use super::sql::within;
-use crate::log::{Direction, Query};
+use crate::log::{Detail, Direction, Query};
 
 /// A statement for some rows of a page, and the values of its parameters.
 pub(super) struct Select {
@@ -59,10 +59,6 @@ fn microseconds(time: DateTime<Utc>) -> i64 {
     time.timestamp() * 1_000_000 + i64::from(nanoseconds.div_ceil(1000))
 }
 
-/// All conditions but the kind's and the stream's. They are always there, so that there are few different statements.
-const CONDITIONS: &str = "position > $1 AND position <= $2 AND version >= $3 AND version <= $4
-    AND recorded_at >= $5 AND recorded_at < $6";
-
 /// Up to this many kinds are merged by their index; for more, all events are gone through.
 const MERGED: usize = 64;
 
@@ -77,8 +73,8 @@ pub(super) enum Way {
 
 /// The statement for the next rows of a query, at most this many; of these kinds when it is not about a stream.
 ///
-/// The columns are position, version, kind, `recorded_at` and payload, then the stream's id unless it is known, then the event's
-/// id and metadata if they are asked for.
+/// The columns are position, kind, `recorded_at` and payload, and as far as they are asked for version, stream id, event id and
+/// metadata. A stream's rows have their version always, and its id never.
 pub(super) fn select(
     query: &Query,
     schema: &str,
@@ -87,36 +83,40 @@ pub(super) fn select(
     way: Way,
     limit: i64,
 ) -> Select {
-    let mut values: Vec<Box<dyn ToSql + Sync + Send>> = vec![
-        Box::new(rest.after),
-        Box::new(rest.up_to),
-        Box::new(rest.from_version),
-        Box::new(rest.to_version),
-        Box::new(query.since.map_or(i64::MIN, microseconds)),
-        Box::new(query.before.map_or(i64::MAX, microseconds)),
-        Box::new(limit),
-    ];
-    let stream_id = if query.stream.is_some() {
-        ""
-    } else {
-        ", stream_id"
+    let mut statement = Statement {
+        values: Vec::with_capacity(8),
+        conditions: String::new(),
     };
-    let context = if query.with_context {
-        ", event_id, metadata"
-    } else {
-        ""
-    };
-    let columns = format!("position, version, kind, recorded_at, payload{stream_id}{context}");
+    statement.condition("position >", rest.after);
+    statement.condition("position <=", rest.up_to);
+    let since = query.since.map_or(i64::MIN, microseconds);
+    let before = query.before.map_or(i64::MAX, microseconds);
+    // Each is asked of each row. What goes through the whole log asks nothing in vain; what has an index of its own asks all, since
+    // a planner that knows nothing of the table yet may take it for as good to go through that.
+    let goes_through = query.stream.is_none() && (way == Way::InOrder || kinds.is_none());
+    for (comparison, value, says_something) in [
+        ("version >=", rest.from_version, rest.from_version > 1),
+        ("version <=", rest.to_version, rest.to_version < i64::MAX),
+        ("recorded_at >=", since, query.since.is_some()),
+        ("recorded_at <", before, query.before.is_some()),
+    ] {
+        if says_something || !goes_through {
+            statement.condition(comparison, value);
+        }
+    }
+    let limit = statement.parameter(limit);
+    let columns = columns(query);
     let descending = match query.direction {
         Direction::Forwards => "",
         Direction::Backwards => " DESC",
     };
     let sql = match (&query.stream, kinds) {
         (Some(stream), _) => {
-            values.push(Box::new(stream_key(stream)));
+            let stream = statement.parameter(stream_key(stream));
+            let conditions = &statement.conditions;
             format!(
                 "SELECT {columns} FROM recount.events
-                 WHERE stream = $8 AND {CONDITIONS} ORDER BY version{descending} LIMIT $7"
+                 WHERE stream = ${stream}{conditions} ORDER BY version{descending} LIMIT ${limit}"
             )
         }
         (None, Some(kinds)) if kinds.len() <= MERGED && way == Way::ByKind => {
@@ -124,35 +124,74 @@ pub(super) fn select(
             sql.push_str("SELECT * FROM (");
             for (index, kind) in kinds.iter().enumerate() {
                 let union = if index == 0 { "" } else { " UNION ALL " };
-                let parameter = index + 8;
+                let kind = statement.parameter(stored(*kind));
+                let conditions = &statement.conditions;
                 // Writing to a string cannot fail.
                 let _ = write!(
                     sql,
                     "{union}(SELECT {columns} FROM recount.events
-                      WHERE kind = ${parameter} AND {CONDITIONS} ORDER BY position{descending})"
+                      WHERE kind = ${kind}{conditions} ORDER BY position{descending})"
                 );
-                values.push(Box::new(i32::try_from(*kind).unwrap_or(i32::MAX)));
             }
-            let _ = write!(sql, ") AS merged ORDER BY position{descending} LIMIT $7");
+            let _ = write!(
+                sql,
+                ") AS merged ORDER BY position{descending} LIMIT ${limit}"
+            );
             sql
         }
         (None, kinds) => {
-            let of_kinds = match kinds {
-                Some(kinds) => {
-                    values.push(Box::new(kinds.to_vec()));
-                    "AND kind::bigint = ANY ($8)"
-                }
-                None => "",
-            };
+            let kinds = kinds.map(|kinds| kinds.iter().map(|kind| stored(*kind)));
+            let of_kinds = kinds.map_or_else(String::new, |kinds| {
+                let kinds = statement.parameter(kinds.collect::<Vec<i32>>());
+                format!(" AND kind = ANY (${kinds})")
+            });
+            let conditions = &statement.conditions;
             format!(
                 "SELECT {columns} FROM recount.events
-                 WHERE {CONDITIONS} {of_kinds} ORDER BY position{descending} LIMIT $7"
+                 WHERE true{conditions}{of_kinds} ORDER BY position{descending} LIMIT ${limit}"
             )
         }
     };
     Select {
         sql: within(schema, &sql),
-        values,
+        values: statement.values,
+    }
+}
+
+fn columns(query: &Query) -> &'static str {
+    match (query.stream.is_some(), query.detail) {
+        (false, Detail::Payload) => "position, kind, recorded_at, payload",
+        (false, Detail::Place) => "position, kind, recorded_at, payload, version, stream_id",
+        (false, Detail::Full) => {
+            "position, kind, recorded_at, payload, version, stream_id, event_id, metadata"
+        }
+        (true, Detail::Payload | Detail::Place) => "position, kind, recorded_at, payload, version",
+        (true, Detail::Full) => "position, kind, recorded_at, payload, version, event_id, metadata",
+    }
+}
+
+/// The number of a kind as the server has it; there is none as great as the greatest.
+fn stored(kind: i64) -> i32 {
+    i32::try_from(kind).unwrap_or(i32::MAX)
+}
+
+/// The parameters, in the order of their numbers.
+struct Statement {
+    values: Vec<Box<dyn ToSql + Sync + Send>>,
+    /// All conditions but the kind's and the stream's.
+    conditions: String,
+}
+
+impl Statement {
+    /// The number of a new parameter.
+    fn parameter(&mut self, value: impl ToSql + Sync + Send + 'static) -> usize {
+        self.values.push(Box::new(value));
+        self.values.len()
+    }
+
+    fn condition(&mut self, comparison: &str, value: i64) {
+        let number = self.parameter(value);
+        let _ = write!(self.conditions, " AND {comparison} ${number}");
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use deadpool_postgres::Pool;
+use deadpool::managed::{PoolError, TimeoutType, Timeouts};
 
 use super::connection::Connection;
 use super::error::Cause;
 use super::names::Names;
 use super::notify::Others;
+use super::pool::Pool;
 use super::seen::Seen;
 use super::sql::Sql;
 use crate::store::{Dialect, Wakes};
@@ -37,7 +39,16 @@ impl fmt::Debug for Server {
 impl Server {
     /// A connection, when one is free.
     pub(super) async fn lease(&self) -> Result<Connection<'static>, Cause> {
-        Ok(Connection::Pool(self.pool.get().await?))
+        // Most find one that is free; they need no alarm, and no room for waiting.
+        let now = Timeouts {
+            wait: Some(Duration::ZERO),
+            ..Timeouts::default()
+        };
+        let session = match self.pool.timeout_get(&now).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => Box::pin(self.pool.get()).await,
+            session => session,
+        };
+        Ok(Connection::Pool(session?))
     }
 
     /// Lets go of a connection that was lost, and of those that wait: what broke one broke others, and it may not have noticed yet.

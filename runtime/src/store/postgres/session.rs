@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Connect, HookError};
 use tokio::task::JoinHandle;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::Cause;
 
 /// What each session is told, and what a pooler's must be told by its role. The log's statements rely on the isolation level; the
 /// planner is held to the indexes, since a plan that was made for an empty table would be kept while the table grows.
@@ -35,7 +35,7 @@ pub(super) struct Limits {
 }
 
 /// The settings as the parameter `options` has them, and a mark by which a session knows that it was told them.
-pub(super) fn options(limits: Limits, own: Option<&str>) -> String {
+pub(super) fn options(limits: Limits, read_only: bool, own: Option<&str>) -> String {
     let mut options = "-c recount_order.session=told".to_owned();
     for (name, value) in SETTINGS {
         // Writing to a string cannot fail.
@@ -47,6 +47,9 @@ pub(super) fn options(limits: Limits, own: Option<&str>) -> String {
         limits.statement.as_millis(),
         limits.lock.as_millis()
     );
+    if read_only {
+        options.push_str(" -c default_transaction_read_only=on");
+    }
     if let Some(own) = own {
         options.push(' ');
         options.push_str(own);
@@ -63,6 +66,8 @@ pub(super) struct Way {
 
 /// Makes connections.
 pub(super) struct Connector {
+    /// With what each session is told.
+    pub(super) config: Config,
     pub(super) way: Way,
     /// The server was found to refuse that parameter, as poolers do.
     pub(super) is_plain: AtomicBool,
@@ -70,24 +75,20 @@ pub(super) struct Connector {
 
 type Connected = Result<(Client, JoinHandle<()>), Error>;
 
-impl Connect for Connector {
-    fn connect(&self, config: &Config) -> Pin<Box<dyn Future<Output = Connected> + Send + '_>> {
-        let config = config.clone();
-        Box::pin(async move {
-            if !self.is_plain.load(Ordering::Relaxed) {
-                match self.attempt(&config).await {
-                    Err(error) if is_startup_refused(&error) => {
-                        self.is_plain.store(true, Ordering::Relaxed);
-                    }
-                    connected => return connected,
-                }
-            }
-            self.attempt(&self.way.config).await
-        })
-    }
-}
-
 impl Connector {
+    /// A connection, and the task that reads and writes for it.
+    pub(super) async fn connect(&self) -> Connected {
+        if !self.is_plain.load(Ordering::Relaxed) {
+            match self.attempt(&self.config).await {
+                Err(error) if is_startup_refused(&error) => {
+                    self.is_plain.store(true, Ordering::Relaxed);
+                }
+                connected => return connected,
+            }
+        }
+        self.attempt(&self.way.config).await
+    }
+
     async fn attempt(&self, config: &Config) -> Connected {
         match &self.way.tls {
             Some(tls) => connect(config, tls.clone()).await,
@@ -119,12 +120,6 @@ fn is_startup_refused(error: &Error) -> bool {
     })
 }
 
-/// What a hook says of a server that is a standby.
-pub(super) const STANDBY: &str = "standby";
-
-/// What a hook says of a server that does not answer.
-pub(super) const SILENT: &str = "silent";
-
 /// Whose session answers on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answers {
@@ -137,31 +132,32 @@ pub(super) enum Answers {
 /// Looks whether a new connection leads to the server that is written to, and to a session that was told its settings. Behind a
 /// pooler none is: then another one may answer each statement, so they must all have been told, and the pooler must know the
 /// prepared statements.
-pub(super) async fn check(client: &ClientWrapper) -> Result<Answers, HookError> {
+pub(super) async fn check(client: &Client) -> Result<Answers, Cause> {
     let sql = "SELECT current_setting('recount_order.session', true), pg_is_in_recovery()";
-    let answer = client.simple_query(sql).await.map_err(HookError::Backend)?;
+    let answer = client.simple_query(sql).await?;
     let has = |column: usize, value: &str| {
         let is_value = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(column) == Some(value));
         answer.iter().any(is_value)
     };
     // Who appends is known to the locks of the server that is written to, and to no other.
     if has(1, "t") {
-        return Err(HookError::message(STANDBY));
+        return Err(Cause::Standby);
     }
     if has(0, "told") {
         return Ok(Answers::Own);
     }
-    if !keeps_statements(client).await.map_err(HookError::Backend)? {
-        return Err(HookError::message(
+    if !keeps_statements(client).await? {
+        return Err(Cause::Pooler(
             "it does not know the prepared statements of its clients; use PgBouncer 1.21 or later with \
-             `max_prepared_statements = 200`, or connect to the server itself",
+             `max_prepared_statements = 200`, or connect to the server itself"
+                .to_owned(),
         ));
     }
-    let missing = missing_settings(client).await.map_err(HookError::Backend)?;
+    let missing = missing_settings(client).await?;
     if missing.is_empty() {
         return Ok(Answers::Pooled);
     }
-    Err(HookError::message(format!(
+    Err(Cause::Pooler(format!(
         "it does not pass on a session's settings, so the role must bring them; run `{missing}`, then let the pooler connect to the \
          server anew"
     )))
@@ -172,34 +168,34 @@ const RESTED: Duration = Duration::from_secs(1);
 
 /// Finds out whether a connection that has rested is still one; what is sent on one that is not has an unknown outcome.
 pub(super) async fn look_after(
-    client: &ClientWrapper,
+    client: &Client,
     rested: Duration,
     most: Option<Duration>,
-) -> Result<(), HookError> {
+) -> Result<(), Cause> {
     if rested < RESTED {
         return Ok(());
     }
-    let tried = async { client.simple_query("").await.map_err(HookError::Backend) };
-    in_time(tried, most).await.map(drop)
+    // Apart, since it is seldom, and each lease would carry its room.
+    Box::pin(in_time(client.simple_query(""), most))
+        .await
+        .map(drop)
 }
 
 /// Gives up on a server that says nothing.
-pub(super) async fn in_time<T>(
-    answer: impl Future<Output = Result<T, HookError>>,
+pub(super) async fn in_time<T, E: Into<Cause>>(
+    answer: impl Future<Output = Result<T, E>>,
     most: Option<Duration>,
-) -> Result<T, HookError> {
-    let Some(most) = most else {
-        return answer.await;
+) -> Result<T, Cause> {
+    let answer = match most {
+        Some(most) => tokio::time::timeout(most, answer).await,
+        None => Ok(answer.await),
     };
-    let silent = |_| Err(HookError::message(SILENT));
-    tokio::time::timeout(most, answer)
-        .await
-        .unwrap_or_else(silent)
+    answer.map_err(|_| Cause::Silent)?.map_err(Into::into)
 }
 
 /// Whether a prepared statement of ours has another name in the server than the driver gave it, which is how a pooler keeps those
 /// of its clients apart.
-async fn keeps_statements(client: &ClientWrapper) -> Result<bool, Error> {
+async fn keeps_statements(client: &Client) -> Result<bool, Error> {
     let names = "SELECT name /* looks for itself */ FROM pg_prepared_statements WHERE statement LIKE '%looks for itself%'";
     let rows = match client.query(names, &[]).await {
         Ok(rows) => rows,
@@ -225,7 +221,7 @@ async fn keeps_statements(client: &ClientWrapper) -> Result<bool, Error> {
 }
 
 /// What must be said to the role of this session, as SQL; empty when it has all settings.
-async fn missing_settings(client: &ClientWrapper) -> Result<String, Error> {
+async fn missing_settings(client: &Client) -> Result<String, Error> {
     let wanted: Vec<_> = SETTINGS.iter().map(|(name, _)| *name).collect();
     let rows = client
         .query(

@@ -33,7 +33,13 @@ pub(super) fn dialect(schema: &str) -> Dialect {
     let view =
         format!("SELECT definition FROM pg_views WHERE schemaname = '{literal}' AND viewname = $1");
     let tables = format!("SELECT tablename FROM pg_tables WHERE schemaname = '{literal}'");
-    Dialect::new(Some(&quoted(schema)), &view, &tables)
+    let quoted = quoted(schema);
+    let running = format!(
+        "SELECT projection, fingerprint, convert_from(state, 'UTF8') AS state
+         FROM {quoted}.checkpoints LEFT JOIN {quoted}.tenants USING (tenant)
+         WHERE name IS NOT DISTINCT FROM $1 AND length(state) < 256 AND held_until > clock_timestamp()"
+    );
+    Dialect::new(Some(&quoted), &view, &tables).with_running(&running)
 }
 
 /// As text, which the server takes for whatever type the parameter has.

@@ -54,6 +54,14 @@ struct Job {
     waiting: oneshot::Sender<Outcome>,
 }
 
+/// Who writes a batch.
+enum Turn {
+    /// Its caller, by itself.
+    Now(Batch),
+    /// A task, as soon as it is done with the group that is under way.
+    Later(oneshot::Receiver<Outcome>),
+}
+
 /// A task that takes groups. One that ends before its time, by a panic or with its runtime, leaves nobody waiting.
 struct Task {
     writer: Arc<Writer>,
@@ -105,16 +113,16 @@ impl Writer {
 
     /// Appends a batch that has parts.
     pub(super) async fn append(self: &Arc<Self>, batch: Batch) -> Outcome {
-        let (waiting, outcome) = oneshot::channel();
-        let alone = {
+        let turn = {
             let mut queue = self.queue();
             if queue.closed {
                 return Err(Failure::closed().of_append(&self.server.url));
             }
             if queue.tasks + queue.callers == 0 {
                 queue.callers += 1;
-                Some(batch)
+                Turn::Now(batch)
             } else {
+                let (waiting, outcome) = oneshot::channel();
                 queue.jobs.push_back(Job { batch, waiting });
                 if queue.tasks < TASKS {
                     queue.tasks += 1;
@@ -125,18 +133,18 @@ impl Writer {
                     drop(queue);
                     tokio::spawn(task.run());
                 }
-                None
+                Turn::Later(outcome)
             }
         };
         let gone = |what| Err(Failure::Unknown(Cause::Other(what)).of_append(&self.server.url));
-        match alone {
-            Some(batch) => {
+        match turn {
+            Turn::Now(batch) => {
                 let _caller = Caller(self);
                 // Apart, so that the futures of those who wait in the queue are small.
                 let outcome = Box::pin(self.write(&[&batch])).await.pop();
                 outcome.unwrap_or_else(|| gone("nothing was answered"))
             }
-            None => outcome
+            Turn::Later(outcome) => outcome
                 .await
                 .unwrap_or_else(|_| gone("the task that writes ended before it was done")),
         }
@@ -215,28 +223,28 @@ impl Writer {
         } else {
             drop(connection);
         }
-        // What was never sent goes out on another connection.
-        let open = batches
-            .iter()
-            .zip(&outcomes)
-            .filter(|(_, outcome)| outcome.is_none());
-        let open: Vec<&Batch> = open.map(|(batch, _)| *batch).collect();
-        let mut again = Vec::new();
-        if !open.is_empty() {
-            again = match self.server.lease().await {
-                Ok(connection) => append(&open, &connection, &self.server).await,
-                Err(cause) => self.unsent(&open, cause),
-            };
-        }
-        let mut again = again.into_iter();
-        for outcome in &mut outcomes {
-            if outcome.is_none() {
-                *outcome = again.next();
-            }
+        if outcomes.iter().any(Option::is_none) {
+            // Apart, since it is seldom, and each append would carry its room.
+            Box::pin(self.write_again(batches, &mut outcomes)).await;
         }
         let outcomes: Vec<Outcome> = outcomes.into_iter().flatten().collect();
         written.came_to(&outcomes);
         outcomes
+    }
+
+    /// What was never sent goes out on another connection.
+    async fn write_again(&self, batches: &[&Batch], outcomes: &mut [Option<Outcome>]) {
+        let open = batches.iter().zip(&*outcomes);
+        let open = open.filter(|(_, outcome)| outcome.is_none());
+        let open: Vec<&Batch> = open.map(|(batch, _)| *batch).collect();
+        let again = match self.server.lease().await {
+            Ok(connection) => append(&open, &connection, &self.server).await,
+            Err(cause) => self.unsent(&open, cause),
+        };
+        let open = outcomes.iter_mut().filter(|outcome| outcome.is_none());
+        for (outcome, again) in open.zip(again) {
+            *outcome = Some(again);
+        }
     }
 
     fn unsent(&self, batches: &[&Batch], cause: Cause) -> Vec<Outcome> {

@@ -12,7 +12,9 @@ use super::DatabaseFile;
 use super::error::{is_damage, unreadable};
 use super::kinds;
 use super::select::{Way, sample, select};
-use crate::log::{Direction, EventId, Page, Position, Query, ReadError, Row, StreamId, Version};
+use crate::log::{
+    Detail, Direction, EventId, Page, Position, Query, ReadError, Row, StreamId, Version,
+};
 use crate::store::backend::Closed;
 use crate::store::kinds::{Chosen, Kinds};
 
@@ -510,7 +512,7 @@ fn decode<'a>(
         Some(stream) => ValueRef::Text(stream.id().as_bytes()),
         None => row.get_ref(5)?,
     };
-    let context = if query.with_context {
+    let context = if query.detail == Detail::Full {
         Some((row.get_ref(6)?, row.get_ref(7)?))
     } else {
         None

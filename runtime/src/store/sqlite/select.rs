@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 
 use super::names::NO_TENANT;
-use crate::log::{Direction, Query, StreamId};
+use crate::log::{Detail, Direction, Query, StreamId};
 
 /// The columns of a row; those that nobody asks for are not even read.
 fn columns(query: &Query, way: Way<'_>) -> &'static str {
-    match (way, query.stream.is_some(), query.with_context) {
+    match (way, query.stream.is_some(), query.detail == Detail::Full) {
         (Way::Probe(_), ..) => "position",
         (_, false, true) => {
             "position, version, kind, recorded_at, payload, stream_id, event_id, metadata"

@@ -37,6 +37,7 @@ cases! {
             (5, Expected::Version(Version(1)), false, false),
             (6, Expected::Version(Version(3)), false, false),
             (7, Expected::Version(Version(u64::MAX)), false, false),
+            (8, Expected::Version(Version(i64::MAX.unsigned_abs())), false, false),
         ] {
             let empty = stream(&format!("empty-{number}"));
             let accepted = store.append(&empty, expected, events(1)).await.is_ok();

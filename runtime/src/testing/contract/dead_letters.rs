@@ -47,6 +47,12 @@ async fn listed(store: &Store) -> Vec<DeadLetter> {
     store.dead_letters(KEY.name).await.succeeds()
 }
 
+/// How often the checkpoint was saved.
+async fn revision(store: &Store) -> u64 {
+    let kept = store.backend().checkpoint(store.tenant(), KEY).await;
+    kept.succeeds().map_or(0, |kept| kept.revision)
+}
+
 cases! {
     dead_letters as __store_contract_dead_letters;
 
@@ -114,10 +120,14 @@ cases! {
         let again = DeadLetter { retry: true, ..letters[0].clone() };
         same("one is to be tried again", listed(&store).await, vec![again.clone(), letters[1].clone()]);
         save(&store, KEY, checkpoint(1, 5)).await.fails("whoever runs it is to look again");
+        let retried = revision(&store).await;
         store.drop_dead_letters(&letters[1..]).await.succeeds();
         same("the other one is gone", listed(&store).await, vec![again]);
-        save(&store, KEY, checkpoint(3, 5)).await.succeeds();
+        save(&store, KEY, checkpoint(retried, 5)).await.fails("whoever runs it is to look again");
+        let dropped = revision(&store).await;
+        save(&store, KEY, checkpoint(dropped, 5)).await.succeeds();
+        // One that is not there changes nothing.
         store.drop_dead_letters(&letters[1..]).await.succeeds();
-        save(&store, KEY, checkpoint(4, 6)).await.succeeds();
+        save(&store, KEY, checkpoint(dropped + 1, 6)).await.succeeds();
     }
 }

@@ -6,8 +6,8 @@ use super::verdict::{Answer, duplicate, otherwise, same, same_events};
 use super::{event, events, stream};
 use crate::Store;
 use crate::log::{
-    AppendError, Batch, Expected, NewEvent, Position, Query, RecordedEvent, Selector, StreamId,
-    TenantId, Version,
+    AppendError, Batch, Detail, Expected, NewEvent, Position, Query, RecordedEvent, Selector,
+    StreamId, TenantId, Version,
 };
 
 /// Two tenants of a store, with events under the same ids, as it has itself.
@@ -119,7 +119,7 @@ fn queries() -> Vec<Query> {
             .category("account"),
         Query::all().any_of([Selector::default()]),
         Query::all()
-            .without_context()
+            .detail(Detail::Payload)
             .since(time(1))
             .names(["Secret"]),
         Query::stream(&a),

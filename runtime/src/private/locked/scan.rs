@@ -1,0 +1,132 @@
+//! Every stored event of an aggregate, read as in production.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::answer::variable;
+use super::read;
+use crate::Store;
+use crate::aggregate::Apply;
+use crate::event::{Event, StoredEvent};
+use crate::log::{Query, Record};
+
+/// How many failures are told; all are counted.
+const TOLD: usize = 100;
+
+/// What a store holds of a category, all tenants together.
+///
+/// # Panics
+/// When there is no runtime to be had.
+#[track_caller]
+pub(super) fn scan<A: Apply>() -> Value {
+    let url = read_only(&variable("RECOUNT_SCHEMA_STORE"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("no runtime for reading the store: {error}"),
+    };
+    let (found, error) = runtime.block_on(scanned::<A>(&url));
+    let counts: Vec<_> = found
+        .counts
+        .iter()
+        .map(|((name, version), (count, failed))| {
+            json!({ "name": name, "version": version, "count": count, "failed": failed })
+        })
+        .collect();
+    json!({
+        "kind": "scan",
+        "category": A::CATEGORY,
+        "counts": counts,
+        "failures": found.failures,
+        "failed": found.failed,
+        "error": error,
+    })
+}
+
+/// Looking changes nothing, and makes neither a file nor a schema where none is: a store that is not the one that was meant would be
+/// empty, and look like evidence.
+fn read_only(url: &str) -> String {
+    let and = if url.contains('?') { '&' } else { '?' };
+    match url.split_once(':') {
+        Some(("sqlite" | "postgres" | "postgresql", _)) if !url.contains("read_only=") => {
+            format!("{url}{and}read_only=true")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    /// How many there are of a name and version, and how many of these cannot be read.
+    counts: BTreeMap<(String, u32), (u64, u64)>,
+    failures: Vec<Value>,
+    failed: u64,
+}
+
+/// What was found, and why it is not all.
+async fn scanned<A: Apply>(url: &str) -> (Found, Option<String>) {
+    let mut found = Found::default();
+    let store = match Store::connect(url).await {
+        Ok(store) => store,
+        Err(error) => return (found, Some(with_sources(&error))),
+    };
+    let mut reader = store.read(Query::all().category(A::CATEGORY));
+    let error = loop {
+        match reader.next_page().await {
+            Ok(Some(page)) => page.iter().for_each(|record| found.look::<A>(&record)),
+            Ok(None) => break None,
+            Err(error) => break Some(with_sources(&error)),
+        }
+    };
+    (found, error)
+}
+
+impl Found {
+    fn look<A: Apply>(&mut self, record: &Record<'_>) {
+        let kind = (record.name().to_owned(), record.schema_version());
+        let (count, failed) = self.counts.entry(kind).or_default();
+        *count += 1;
+        if A::RETIRED.contains(&record.name()) && !A::Event::reads(record.name()) {
+            return;
+        }
+        let stored = StoredEvent::from(*record);
+        let reason = if A::Event::reads(record.name()) {
+            match read::decode::<A::Event>(stored) {
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => with_sources(&error),
+                Err(panic) => panic,
+            }
+        } else {
+            crate::event::PayloadError::Unknown.to_string()
+        };
+        *failed += 1;
+        self.failed += 1;
+        if self.failures.len() < TOLD {
+            self.failures.push(json!({
+                "position": record.position().0,
+                "stream": record.stream_id().to_string(),
+                "stream_version": record.version().0,
+                "name": record.name(),
+                "version": record.schema_version(),
+                "reason": reason,
+            }));
+        }
+    }
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+        next = error.source();
+    }
+    text
+}

@@ -1,0 +1,11 @@
+//! The index was deleted.
+
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Completed {
+    pub minutes: u16,
+    pub note: Option<String>,
+}
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! The change hides in a newtype within a value object.
+
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Zip(pub u32);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Address {
+    pub street: String,
+    pub zip: Zip,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub enum Target {
+    Heart { beats: u8 },
+    Power(u16),
+    Free,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Scheduled {
+    pub title: String,
+    pub place: Address,
+    pub target: Target,
+}
+
+fn main() {}

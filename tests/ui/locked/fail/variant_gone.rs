@@ -1,0 +1,27 @@
+//! A stored variant is not known any more.
+
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Zip(pub String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Address {
+    pub street: String,
+    pub zip: Zip,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub enum Target {
+    Heart { beats: u8 },
+    Free,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Scheduled {
+    pub title: String,
+    pub place: Address,
+    pub target: Target,
+}
+
+fn main() {}

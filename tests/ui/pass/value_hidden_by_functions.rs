@@ -1,0 +1,31 @@
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Lap {
+    #[serde(with = "text")]
+    #[value(opaque = "text@1")]
+    pub number: u64,
+    #[serde(default, deserialize_with = "text::deserialize")]
+    #[value(shape = u64)]
+    pub seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub enum Signal {
+    #[serde(with = "text")]
+    #[value(opaque = "text@1")]
+    Count(u64),
+}
+
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(number)
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        u64::deserialize(deserializer)
+    }
+}
+
+fn main() {}
