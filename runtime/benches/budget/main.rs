@@ -22,6 +22,7 @@ mod domain;
 mod logs;
 mod machine;
 mod measure;
+mod page;
 mod place;
 mod report;
 mod versions;

@@ -1,14 +1,14 @@
 //! Replay in memory: the macro's decoding and dispatch against `serde_json` and a `match`, with upcasts and without.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use recount::aggregate::Apply;
-use recount::log::{Category, EventId, Kind, Page, Record, Row};
+use recount::log::{Page, Record};
 use recount::prelude::*;
 
 use crate::domain::{Account, event, fold_by_hand};
 use crate::measure::{Bench, Declared, rate};
+use crate::page::page;
 use crate::report::Unit;
 use crate::versions::{Purse, STORED, paid_by_hand, payload};
 
@@ -96,36 +96,4 @@ fn compare<A: Apply + Default>(
             figures.floor.map_or(f64::NAN, nanoseconds)
         );
     }
-}
-
-/// Events as a store hands them over.
-fn page(category: &str, events: impl Iterator<Item = (&'static str, u32, Vec<u8>)>) -> Page {
-    let mut page = Page::new();
-    let mut kinds: Vec<Arc<Kind>> = Vec::new();
-    for (version, (name, schema_version, payload)) in (1..).zip(events) {
-        let known = kinds.iter().position(|kind| &*kind.name == name);
-        let known = known.unwrap_or_else(|| {
-            let category = Category::new(category).expect("a plain name");
-            kinds.push(Arc::new(Kind {
-                tenant: None,
-                category,
-                name: name.into(),
-                schema_version,
-            }));
-            kinds.len() - 1
-        });
-        page.push(
-            &kinds[known],
-            Row {
-                position: Position(version),
-                version: Version(version),
-                id: EventId(recount::uuid::Uuid::nil()),
-                recorded_at: 0,
-                stream: "one",
-                metadata: "",
-                payload: &payload,
-            },
-        );
-    }
-    page
 }
