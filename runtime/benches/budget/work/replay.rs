@@ -4,7 +4,6 @@ use std::hint::black_box;
 
 use recount::aggregate::Apply;
 use recount::log::{Page, Record};
-use recount::prelude::*;
 
 use crate::domain::{Account, event, fold_by_hand};
 use crate::measure::{Bench, Declared, rate};

@@ -6,15 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use super::error::is_constraint;
 use super::names::Names;
 use super::stats;
-use super::writer::{Stop, Transaction, Work};
+use super::transaction::{Stop, Transaction, Work};
 use crate::log::{
     AppendError, Appended, Batch, EventId, NewEvent, Position, StreamId, StreamVersion, Version,
 };
-
-/// Each is one row that violates a rule or is written wholly, so `FAIL` needs no journal of its own as `ABORT` would.
-const INSERT: &str = "INSERT OR FAIL INTO events
-    (position, stream, version, kind, tenant, event_id, batch, recorded_at, stream_id, metadata, payload)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
 /// Bytes that are text.
 struct Text<'a>(&'a [u8]);
@@ -162,23 +157,19 @@ fn insert(
     if new {
         transaction.wrote();
     }
-    transaction.write(
-        INSERT,
-        params![
-            place.position,
-            place.stream,
-            place.version,
-            kind,
-            place.tenant,
-            event.id.0.as_bytes(),
-            place.first,
-            event.recorded_at.timestamp_micros(),
-            stream.id(),
-            event.metadata.to_json(),
-            Text(&event.payload),
-        ],
-    )?;
-    Ok(())
+    transaction.insert(params![
+        place.position,
+        place.stream,
+        place.version,
+        kind,
+        place.tenant,
+        event.id.0.as_bytes(),
+        place.first,
+        event.recorded_at.timestamp_micros(),
+        stream.id(),
+        event.metadata.to_json(),
+        Text(&event.payload),
+    ])
 }
 
 /// A count of events in memory is far below what a version can hold.

@@ -71,15 +71,18 @@
 
 mod append;
 mod error;
+mod group;
 mod kinds;
 mod names;
 mod options;
+mod queue;
 mod reader;
 mod schema;
 mod select;
 mod state;
 mod stats;
 mod tables;
+mod transaction;
 mod turn;
 mod watch;
 mod writer;
@@ -93,10 +96,11 @@ use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
 use self::error::{Failure, FromFailure, unreadable};
+use self::queue::Writing;
 use self::reader::Readers;
 use self::state::{DeleteSnapshots, SaveCheckpoint, SaveSnapshot, TakeLease};
+use self::transaction::Work;
 use self::watch::Watched;
-use self::writer::{Work, Writing};
 use super::{
     Backend, BoxFuture, Checkpoint, CheckpointError, DeadLetter, Dialect, Effects, Lease,
     ProjectionKey, StoreError, StoredSnapshot, Wakes,

@@ -3,9 +3,7 @@
 //! These tables only grow, so a number that was committed once is right for ever; after a rollback everything is forgotten.
 //! How far a stream is, is right until somebody else writes to the file.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
-
+use hashbrown::{Equivalent, HashMap};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::log::{StreamId, TenantId};
@@ -16,13 +14,37 @@ pub(super) const NO_TENANT: i64 = 0;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     tenants: HashMap<TenantId, i64>,
-    /// By tenant, category, name and schema version, with NUL between, which names cannot hold.
-    kinds: HashMap<Box<str>, i64>,
-    key: String,
+    kinds: HashMap<Kind, i64>,
     /// The number and the last version of streams that were written lately.
     streams: HashMap<StreamId, (i64, i64)>,
     /// What SQLite calls the state of the file that others left it in.
     data_version: i64,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Kind {
+    tenant: i64,
+    category: Box<str>,
+    name: Box<str>,
+    schema_version: u32,
+}
+
+/// The same, of an event; its hash must be the same, too.
+#[derive(Debug, Hash)]
+struct KindOf<'a> {
+    tenant: i64,
+    category: &'a str,
+    name: &'a str,
+    schema_version: u32,
+}
+
+impl Equivalent<Kind> for KindOf<'_> {
+    fn equivalent(&self, kind: &Kind) -> bool {
+        self.tenant == kind.tenant
+            && self.schema_version == kind.schema_version
+            && *self.name == *kind.name
+            && *self.category == *kind.category
+    }
 }
 
 /// The most streams that are remembered.
@@ -115,10 +137,13 @@ impl Names {
         schema_version: u32,
     ) -> rusqlite::Result<(i64, bool)> {
         let category = stream.category().as_str();
-        self.key.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(self.key, "{tenant}\0{category}\0{name}\0{schema_version}");
-        if let Some(kind) = self.kinds.get(self.key.as_str()) {
+        let kind = KindOf {
+            tenant,
+            category,
+            name,
+            schema_version,
+        };
+        if let Some(kind) = self.kinds.get(&kind) {
             return Ok((*kind, false));
         }
         let known = connection
@@ -130,7 +155,7 @@ impl Names {
                 row.get(0)
             })
             .optional()?;
-        let kind = match known {
+        let number = match known {
             Some(kind) => kind,
             None => connection
                 .prepare_cached(
@@ -139,7 +164,13 @@ impl Names {
                 )?
                 .insert(params![tenant, category, name, schema_version])?,
         };
-        self.kinds.insert(self.key.as_str().into(), kind);
-        Ok((kind, known.is_none()))
+        let kind = Kind {
+            tenant,
+            category: category.into(),
+            name: name.into(),
+            schema_version,
+        };
+        self.kinds.insert(kind, number);
+        Ok((number, known.is_none()))
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::queue::Writing;
 use super::reader::Readers;
 use super::turn::{self, Turnstile};
 use super::watch::Watched;
-use super::writer::{Writer, Writing};
+use super::writer::Writer;
 use super::{DatabaseFile, Inner, STATEMENTS, SqliteBackend, schema, waiting};
 use crate::store::{BackendError, ConnectError};
 

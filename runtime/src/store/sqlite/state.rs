@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::names::NO_TENANT;
 use super::tables;
-use super::writer::{Stop, Transaction, Work};
+use super::transaction::{Stop, Transaction, Work};
 use crate::log::{EventId, NameError, Position, StreamId, TenantId, Version};
 use crate::store::{
     Checkpoint, CheckpointError, DeadLetter, Effects, Lease, ProjectionKey, Replaces, StoreError,

@@ -8,7 +8,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, Statement, ToSql};
 use serde_json::Value as Json;
 
-use super::writer::{Stop, Transaction};
+use super::transaction::{Stop, Transaction};
 use crate::sql::{self, Batch, Row, Value};
 use crate::store::{BackendError, CheckpointError, Dialect, ProjectionKey};
 
