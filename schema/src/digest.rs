@@ -10,7 +10,7 @@ use crate::{Body, Enum, Field, Float, Reads, Shape, Struct, Tagging, Written};
 /// the same code. What is written counts, to any depth, and which of it is read; names in Rust, the order of fields and of tagged
 /// variants, aliases and defaults do not.
 ///
-/// Each part is hashed with 64 bits of FNV-1a; the hashes of fields, and of variants, are mixed as in `SplitMix64` and added, so that
+/// Each part is hashed into 64 bits; the hashes of fields, and of variants, are mixed as in `SplitMix64` and added, so that
 /// their order does not count. It protects against mistakes, not against intent.
 ///
 /// ```
@@ -21,7 +21,7 @@ use crate::{Body, Enum, Field, Float, Reads, Shape, Struct, Tagging, Written};
 /// const _: () = assert!(digest(AB) == digest(BA));
 /// assert_ne!(digest(u8::SHAPE), digest(u16::SHAPE));
 /// // It stays what it is.
-/// assert_eq!(digest(AB), 15_967_360_633_846_985_880);
+/// assert_eq!(digest(AB), 1_543_766_422_804_197_923);
 /// ```
 pub const fn digest(shape: &Shape) -> u64 {
     hash(shape, None)
@@ -33,33 +33,39 @@ struct Outer<'a> {
     next: Option<&'a Outer<'a>>,
 }
 
+/// A hash of numbers, each of which is one step: the compiler takes long for each.
 #[derive(Clone, Copy)]
-struct Fnv(u64);
+struct Hash(u64);
 
-impl Fnv {
-    const fn new(tag: u8) -> Self {
-        Self(0xcbf2_9ce4_8422_2325).byte(tag)
-    }
-
-    const fn byte(self, byte: u8) -> Self {
-        Self((self.0 ^ byte as u64).wrapping_mul(0x0000_0100_0000_01b3))
-    }
-
-    const fn bytes(mut self, bytes: &[u8]) -> Self {
-        let mut at = 0;
-        while at < bytes.len() {
-            self = self.byte(bytes[at]);
-            at += 1;
-        }
-        self
+impl Hash {
+    const fn new(tag: u64) -> Self {
+        Self(0xcbf2_9ce4_8422_2325).number(tag)
     }
 
     const fn number(self, number: u64) -> Self {
-        self.bytes(&number.to_le_bytes())
+        // The odd number next to 2^64 divided by the golden ratio; without the shift, upper bits would reach no lower ones.
+        let hash = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Self(hash ^ (hash >> 32))
     }
 
-    const fn text(self, text: &str) -> Self {
-        self.number(text.len() as u64).bytes(text.as_bytes())
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    const fn wide(self, number: u128) -> Self {
+        let [low, high] = [number as u64, (number >> 64) as u64];
+        self.number(low).number(high)
+    }
+
+    const fn text(mut self, text: &str) -> Self {
+        let mut bytes = text.as_bytes();
+        self = self.number(bytes.len() as u64);
+        while let Some((some, rest)) = bytes.split_first_chunk::<8>() {
+            self = self.number(u64::from_le_bytes(*some));
+            bytes = rest;
+        }
+        while let [byte, rest @ ..] = bytes {
+            self = self.number(*byte as u64);
+            bytes = rest;
+        }
+        self
     }
 
     /// So that sums of hashes do not cancel out.
@@ -73,26 +79,26 @@ impl Fnv {
 // The numbers given to `new` are part of every digest: none may change, a new shape takes the next one.
 const fn hash(shape: &Shape, outer: Option<&Outer<'_>>) -> u64 {
     match shape {
-        Shape::Null => Fnv::new(1),
-        Shape::Bool => Fnv::new(2),
-        Shape::Int(int) => Fnv::new(3)
-            .bytes(&int.min.to_le_bytes())
-            .bytes(&int.max.to_le_bytes())
-            .byte(int.nonzero as u8),
-        Shape::Size { signed } => Fnv::new(4).byte(*signed as u8),
-        Shape::Float(Float::F32) => Fnv::new(5),
-        Shape::Float(Float::F64) => Fnv::new(6),
-        Shape::String(format) => Fnv::new(7).text(format_name(*format)),
-        Shape::Option(inner) => Fnv::new(8).number(hash(inner, outer)),
+        Shape::Null => Hash::new(1),
+        Shape::Bool => Hash::new(2),
+        Shape::Int(int) => Hash::new(3)
+            .wide(int.min.cast_unsigned())
+            .wide(int.max)
+            .number(int.nonzero as u64),
+        Shape::Size { signed } => Hash::new(4).number(*signed as u64),
+        Shape::Float(Float::F32) => Hash::new(5),
+        Shape::Float(Float::F64) => Hash::new(6),
+        Shape::String(format) => Hash::new(7).text(format_name(*format)),
+        Shape::Option(inner) => Hash::new(8).number(hash(inner, outer)),
         Shape::Seq(seq) => {
             let len = match seq.len {
-                Some(len) => Fnv::new(9).number(len as u64),
-                None => Fnv::new(10),
+                Some(len) => Hash::new(9).number(len as u64),
+                None => Hash::new(10),
             };
-            len.byte(seq.unique as u8).number(hash(seq.item, outer))
+            len.number(seq.unique as u64).number(hash(seq.item, outer))
         }
         Shape::Tuple(places) => {
-            let mut all = Fnv::new(11);
+            let mut all = Hash::new(11);
             let mut place = 0;
             while place < places.len() {
                 all = all.number(hash(places[place].shape, outer));
@@ -100,25 +106,25 @@ const fn hash(shape: &Shape, outer: Option<&Outer<'_>>) -> u64 {
             }
             all
         }
-        Shape::Map(map) => Fnv::new(12)
+        Shape::Map(map) => Hash::new(12)
             .number(hash(map.key, outer))
             .number(hash(map.value, outer)),
         Shape::Struct(of) => hash_struct(of, outer),
         Shape::Enum(of) => hash_enum(of, outer),
-        Shape::Any => Fnv::new(15),
-        Shape::Opaque { name, version } => Fnv::new(16).text(name).number(*version as u64),
-        Shape::Unknown => Fnv::new(17),
+        Shape::Any => Hash::new(15),
+        Shape::Opaque { name, version } => Hash::new(16).text(name).number(*version as u64),
+        Shape::Unknown => Hash::new(17),
         Shape::Recursive { name, shape } => {
             let outer = Outer { name, next: outer };
-            Fnv::new(18).number(hash(shape, Some(&outer)))
+            Hash::new(18).number(hash(shape, Some(&outer)))
         }
-        Shape::Ref(name) => Fnv::new(19).number(distance(name, outer)),
+        Shape::Ref(name) => Hash::new(19).number(distance(name, outer)),
     }
     .0
 }
 
-const fn hash_struct(of: &Struct, outer: Option<&Outer<'_>>) -> Fnv {
-    Fnv::new(13).number(sum(of.fields, outer))
+const fn hash_struct(of: &Struct, outer: Option<&Outer<'_>>) -> Hash {
+    Hash::new(13).number(sum(of.fields, outer))
 }
 
 const fn sum(fields: &'static [Field], outer: Option<&Outer<'_>>) -> u64 {
@@ -129,12 +135,12 @@ const fn sum(fields: &'static [Field], outer: Option<&Outer<'_>>) -> u64 {
         next += 1;
         let hash = match (field.flatten, field.written, field.shape) {
             (true, _, Shape::Struct(inner)) => sum(inner.fields, outer),
-            (true, _, other) => Fnv::new(1).number(hash(other, outer)).mixed(),
+            (true, _, other) => Hash::new(1).number(hash(other, outer)).mixed(),
             (_, Written::Never, _) => 0,
-            (_, written, shape) => Fnv::new(2)
+            (_, written, shape) => Hash::new(2)
                 .text(field.name)
-                .byte(matches!(written, Written::Maybe) as u8)
-                .byte(matches!(field.reads, Reads::Ignored) as u8)
+                .number(matches!(written, Written::Maybe) as u64)
+                .number(matches!(field.reads, Reads::Ignored) as u64)
                 .number(hash(shape, outer))
                 .mixed(),
         };
@@ -143,12 +149,12 @@ const fn sum(fields: &'static [Field], outer: Option<&Outer<'_>>) -> u64 {
     sum_of_all
 }
 
-const fn hash_enum(of: &Enum, outer: Option<&Outer<'_>>) -> Fnv {
+const fn hash_enum(of: &Enum, outer: Option<&Outer<'_>>) -> Hash {
     let (tagging, ordered) = match of.tagging {
-        Tagging::External => (Fnv::new(20), false),
-        Tagging::Internal { tag } => (Fnv::new(21).text(tag), false),
-        Tagging::Adjacent { tag, content } => (Fnv::new(22).text(tag).text(content), false),
-        Tagging::Untagged => (Fnv::new(23), true),
+        Tagging::External => (Hash::new(20), false),
+        Tagging::Internal { tag } => (Hash::new(21).text(tag), false),
+        Tagging::Adjacent { tag, content } => (Hash::new(22).text(tag).text(content), false),
+        Tagging::Untagged => (Hash::new(23), true),
     };
     let mut sum: u64 = 0;
     let mut next = 0;
@@ -156,16 +162,16 @@ const fn hash_enum(of: &Enum, outer: Option<&Outer<'_>>) -> Fnv {
         let variant = &of.variants[next];
         if variant.is_written {
             let name = if ordered {
-                Fnv::new(1).number(next as u64)
+                Hash::new(1).number(next as u64)
             } else {
-                Fnv::new(2).text(variant.name)
+                Hash::new(2).text(variant.name)
             };
-            let name = name.byte(variant.is_read as u8);
+            let name = name.number(variant.is_read as u64);
             let content = match variant.body {
-                Body::Unit => name.byte(0),
-                Body::Newtype(shape) => name.byte(1).number(hash(shape, outer)),
-                Body::Tuple(places) => name.byte(1).number(hash(&Shape::Tuple(places), outer)),
-                Body::Struct(fields) => name.byte(1).number(hash_struct(&fields, outer).0),
+                Body::Unit => name.number(0),
+                Body::Newtype(shape) => name.number(1).number(hash(shape, outer)),
+                Body::Tuple(places) => name.number(1).number(hash(&Shape::Tuple(places), outer)),
+                Body::Struct(fields) => name.number(1).number(hash_struct(&fields, outer).0),
             };
             sum = sum.wrapping_add(content.mixed());
         }

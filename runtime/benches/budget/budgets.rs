@@ -37,12 +37,17 @@ const PROMISES: &[(&str, &str, Budget, &str)] = &[
         "",
     ),
     ("append, 1 writer", SQLITE, AtLeast(0.8), ""),
-    ("append, 64 writers", SQLITE, AtLeast(0.8), ""),
+    (
+        "append, 64 writers",
+        SQLITE,
+        AtLeast(0.8),
+        "two indexes that the floor does not have, by id and by kind, and an id for each event",
+    ),
     (
         "append, 64 writers, against a commit for each",
         SQLITE,
         AtLeast(10.0),
-        "",
+        "the disk: where a commit takes some 80 µs, hand-written code that commits together is 8 to 9 times as fast itself",
     ),
     ("load 1,000 events", SQLITE, AtLeast(0.8), ""),
     (
@@ -52,7 +57,12 @@ const PROMISES: &[(&str, &str, Budget, &str)] = &[
         "",
     ),
     ("1,000,000 events into a table", SQLITE, AtLeast(0.7), ""),
-    ("append, 1 writer", POSTGRES, AtLeast(0.9), ""),
+    (
+        "append, 1 writer",
+        POSTGRES,
+        AtLeast(0.9),
+        "five advisory locks put the event in its place, some 15 µs of 200 in the server; a row of twelve columns instead of seven, 5 to 10 µs",
+    ),
     ("append, 100 events at a time", POSTGRES, AtLeast(0.9), ""),
     ("append, 64 writers", POSTGRES, AtLeast(0.8), ""),
     ("load 1,000 events", POSTGRES, AtLeast(0.8), ""),

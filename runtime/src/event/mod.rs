@@ -8,7 +8,7 @@ mod upcast;
 pub use decode::{DecodeError, DecodeReason, Decoded, PayloadError, StoredEvent};
 pub(crate) use encode::to_json;
 pub use names::Names;
-pub(crate) use names::same;
+pub(crate) use names::{hash, same};
 pub use upcast::{UpcastFrom, Upcasted, UpcastedJson};
 
 /// A fact that happened, or an enum of them: something that is stored under a name and read back by it.

@@ -96,6 +96,17 @@ impl Names {
         }
     }
 
+    /// The names of its own, those of others, and those of types that it is split from.
+    pub(crate) const fn parts(
+        &self,
+    ) -> (
+        &'static [&'static str],
+        &'static [&'static Self],
+        &'static [&'static Self],
+    ) {
+        (self.own, self.others, self.splits)
+    }
+
     /// A name that both lists hold. Two types that are split from a third may share its names.
     pub const fn shared(&self, other: &Self) -> Option<&'static str> {
         match self.held_by(other) {
@@ -169,6 +180,26 @@ pub(crate) const fn same(a: &str, b: &str) -> bool {
         (a, b) = (rest, other_rest);
     }
     true
+}
+
+/// A number of a text, when compiling.
+pub(crate) const fn hash(text: &str) -> u64 {
+    // The odd number next to 2^64 divided by the golden ratio.
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut bytes = text.as_bytes();
+    let mut hash = bytes.len() as u64;
+    // As with `same`, as many bytes as can be are one step.
+    while let Some((chunk, rest)) = bytes.split_first_chunk::<8>() {
+        hash = (hash ^ u64::from_le_bytes(*chunk)).wrapping_mul(FACTOR);
+        hash ^= hash >> 32;
+        bytes = rest;
+    }
+    while let [byte, rest @ ..] = bytes {
+        hash = (hash ^ *byte as u64).wrapping_mul(FACTOR);
+        hash ^= hash >> 32;
+        bytes = rest;
+    }
+    hash
 }
 
 #[cfg(test)]

@@ -28,7 +28,9 @@ pub use replay::{
     Decode, Replayed, create, create_at, envelope, evolve, evolve_at, passed_over, project,
     project_at, readable,
 };
-pub use rules::{Newest, NewestFallback, distinct, follows, handled, mix, mix_texts};
+pub use rules::{
+    EventList, Newest, NewestFallback, distinct, follows, handled, mix, mix_all, mix_texts,
+};
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
 pub use shapes::{
     Comparable, DerivesValueObject, EventShape, FieldFallback, FieldProbe, Replaceable,

@@ -55,6 +55,16 @@ pub const fn mix(a: u64, b: u64) -> u64 {
     (a ^ b.rotate_left(29)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
+/// Joins a hash with others, one after the other.
+pub const fn mix_all(mut hash: u64, others: &[u64]) -> u64 {
+    let mut i = 0;
+    while i < others.len() {
+        hash = mix(hash, others[i]);
+        i += 1;
+    }
+    hash
+}
+
 /// Joins a hash with texts, such that where each ends counts too.
 pub const fn mix_texts(mut hash: u64, texts: &[&str]) -> u64 {
     let mut i = 0;
@@ -110,9 +120,98 @@ pub const fn follows(
     panic!("{}", text.as_str());
 }
 
+/// The events that an aggregate applies, or the variants of an enum of events: what they are called here, and their stored names.
+#[derive(Debug, Clone, Copy)]
+pub struct EventList {
+    events: &'static [(&'static str, &'static Names)],
+    /// No two of them share a name, as far as a look at each tells.
+    are_apart: bool,
+}
+
+impl EventList {
+    /// The list. Comparing each with each takes time that grows with the square of their number, and the compiler is slow at it; so
+    /// their names are put into a table first, in which those of different events do not meet as a rule.
+    pub const fn new(events: &'static [(&'static str, &'static Names)]) -> Self {
+        let mut table = NameTable::new();
+        let mut i = 0;
+        while i < events.len() {
+            table.add_all(events[i].1, i + 1);
+            i += 1;
+        }
+        Self {
+            events,
+            are_apart: table.are_apart,
+        }
+    }
+}
+
+/// Hashes of names, and the number of the event that has each, from 1.
+struct NameTable {
+    slots: [(u64, usize); NameTable::SLOTS],
+    count: usize,
+    are_apart: bool,
+}
+
+impl NameTable {
+    const SLOTS: usize = 1024;
+
+    const fn new() -> Self {
+        Self {
+            slots: [(0, 0); Self::SLOTS],
+            count: 0,
+            are_apart: true,
+        }
+    }
+
+    const fn add_all(&mut self, names: &Names, event: usize) {
+        let (own, others, splits) = names.parts();
+        let mut i = 0;
+        while i < own.len() {
+            self.add(crate::event::hash(own[i]), event);
+            i += 1;
+        }
+        let mut i = 0;
+        while i < others.len() {
+            self.add_all(others[i], event);
+            i += 1;
+        }
+        let mut i = 0;
+        while i < splits.len() {
+            self.add_all(splits[i], event);
+            i += 1;
+        }
+    }
+
+    /// One that another event has, or that has no room, makes it necessary to compare each with each.
+    const fn add(&mut self, hash: u64, event: usize) {
+        self.count += 1;
+        if self.count > Self::SLOTS / 2 {
+            self.are_apart = false;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let mut slot = hash as usize % Self::SLOTS;
+        while self.are_apart {
+            let (known, of) = self.slots[slot];
+            if of == 0 {
+                self.slots[slot] = (hash, event);
+                return;
+            }
+            if known == hash {
+                self.are_apart = of == event;
+                return;
+            }
+            slot = (slot + 1) % Self::SLOTS;
+        }
+    }
+}
+
 /// Refuses an event that shares a stored name with one before it in the list.
 #[track_caller]
-pub const fn distinct(events: &[(&str, &Names)], event: &str, names: &Names) {
+pub const fn distinct(list: &EventList, event: &str, names: &Names) {
+    if list.are_apart {
+        return;
+    }
+    let events = list.events;
     let mut i = 0;
     while i < events.len() {
         let (other, theirs) = events[i];
@@ -178,12 +277,56 @@ impl<T> NewestFallback for Newest<T> {}
 
 #[cfg(test)]
 mod tests {
-    use super::{Text, mix, mix_texts};
+    use super::{EventList, NameTable, Text, distinct, mix, mix_texts};
+    use crate::event::Names;
 
     #[test]
     fn a_text_is_put_together() {
         let text = Text::new().with("version ").with_number(1070).with("é");
         assert_eq!(text.as_str(), "version 1070é");
+    }
+
+    /// A list that lasts as long as one in a constant, of events that are stored under these names each.
+    fn list(names: impl Iterator<Item = Vec<String>>) -> EventList {
+        let leaked = |text: String| -> &'static str { text.leak() };
+        let events = names.enumerate().map(|(at, names)| {
+            let names: Vec<_> = names.into_iter().map(leaked).collect();
+            let names: &Names = Box::leak(Box::new(Names::new(names.leak())));
+            (leaked(format!("Event{at}")), names)
+        });
+        EventList::new(events.collect::<Vec<_>>().leak())
+    }
+
+    fn is_refused(list: &EventList) -> bool {
+        let distinct = |(event, names): &(&str, &Names)| distinct(list, event, names);
+        std::panic::catch_unwind(|| list.events.iter().for_each(distinct)).is_err()
+    }
+
+    #[test]
+    fn a_shared_name_is_found_among_few_and_among_more_than_the_table_holds() {
+        for count in [2, 100, NameTable::SLOTS] {
+            let own = |at: usize| vec![format!("event-{at}-happened"), format!("event-{at}")];
+            let apart = list((0..count).map(own));
+            assert_eq!(apart.are_apart, count < NameTable::SLOTS / 2);
+            let last_shares = |at| {
+                if at == count - 1 {
+                    vec!["event-0".to_owned()]
+                } else {
+                    own(at)
+                }
+            };
+            let shared = list((0..count).map(last_shares));
+            assert!(!shared.are_apart && is_refused(&shared), "{count}");
+            if count <= 100 {
+                assert!(!is_refused(&apart));
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_may_have_a_name_twice() {
+        let twice = list([vec!["paid".to_owned(), "paid".to_owned()]].into_iter());
+        assert!(twice.are_apart);
     }
 
     #[test]

@@ -197,6 +197,8 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
     let mut own_shapes = Vec::new();
     let mut other_shapes = Vec::new();
     let mut shape = quote!(let shape = #fingerprint;);
+    // Those of one list are joined at once: as many statements would cost the compiler the square of their number.
+    let mut their_shapes = TokenStream::new();
     let mut list = TokenStream::new();
     let mut checks = TokenStream::new();
     let mut match_name = TokenStream::new();
@@ -223,11 +225,10 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                 others.push(quote!(#cfgs &#names));
                 let shapes_of = of_event(&krate, ty, "SHAPES");
                 other_shapes.push(quote!(#cfgs &#shapes_of));
-                shape
-                    .extend(quote!(#cfgs let shape = #krate::__private::mix(shape, #their_shape);));
+                their_shapes.extend(quote!(#cfgs #their_shape,));
                 list.extend(quote!(#cfgs (#label, &#names),));
                 checks.extend(quote_spanned! {span=>
-                    #cfgs const _: () = #krate::__private::distinct(__EVENTS, #label, &#names);
+                    #cfgs const _: () = #krate::__private::distinct(&__EVENTS, #label, &#names);
                 });
                 checks.extend(newest(&krate, &cfgs, ty));
                 match_name.extend(quote!(#cfgs Self::#ident(event) => #name_of(event),));
@@ -256,6 +257,11 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                 let Some((name, formerly)) = names.split_first() else {
                     continue;
                 };
+                if !their_shapes.is_empty() {
+                    let before = std::mem::take(&mut their_shapes);
+                    shape
+                        .extend(quote!(let shape = #krate::__private::mix_all(shape, &[#before]);));
+                }
                 shape.extend(quote!(let shape = #krate::__private::deep(shape, <#stored_as as #krate::__private::EventShape>::SHAPE);));
                 own_shapes.push(quote!(#krate::__private::variant::<#stored_as>(#name, #version)));
                 let label = ident.to_string();
@@ -264,7 +270,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                 own.extend(names.iter().cloned());
                 list.extend(quote!((#label, &#krate::event::Names::new(&[#(#names),*])),));
                 checks.extend(quote_spanned! {span=>
-                    const _: () = #checked::__private::distinct(__EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
+                    const _: () = #checked::__private::distinct(&__EVENTS, #label, &#checked::event::Names::new(&[#(#names),*]));
                 });
                 match_name.extend(quote!(Self::#ident #pattern => #name,));
                 match_version.extend(quote!(Self::#ident #pattern => #version,));
@@ -291,12 +297,12 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
     let (match_name, match_version, match_encode) =
         (of(&match_name), of(&match_version), of(&match_encode));
     quote! {
-        const __EVENTS: &[(&str, &#krate::event::Names)] = &[#list];
+        const __EVENTS: #krate::__private::EventList = #krate::__private::EventList::new(&[#list]);
         #checks
         #[automatically_derived]
         impl #krate::event::Event for #this {
             const NAMES: #krate::event::Names = #krate::event::Names::new(&[#(#own),*]).with(&[#(#others),*]);
-            const FINGERPRINT: u64 = { #shape shape };
+            const FINGERPRINT: u64 = { #shape #krate::__private::mix_all(shape, &[#their_shapes]) };
             const SHAPES: #krate::__private::Shapes =
                 #krate::__private::Shapes::new(&[#(#own_shapes),*]).with(&[#(#other_shapes),*]);
             #[inline]
