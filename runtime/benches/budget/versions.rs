@@ -85,7 +85,7 @@ pub const STORED: [&str; 3] = ["Paid", "Paid.v2", "Paid.v3"];
 
 /// What an event of a version, 1 to 3, holds.
 pub fn payload(version: u32, index: u64) -> Vec<u8> {
-    let (cents, currency) = (index as i64 % 90 + 10, "EUR".to_owned());
+    let (cents, currency) = (index.cast_signed() % 90 + 10, "EUR".to_owned());
     let text = format!("payment number {index} out of this purse, by card");
     match version {
         1 => crate::domain::json(&Paid { cents, text }),

@@ -149,8 +149,10 @@ impl<A: Apply> Repository<A> {
     /// It pays where commands come to the same instances again and again and their streams are long: without it each reads and folds
     /// its whole stream, or what follows the last snapshot. It costs the memory, and a clone of the state for each command and load.
     /// The log must keep what it acknowledged: after a backup was restored, or a server took over that had not
-    /// received everything, start the process anew. What several processes append to the same instance costs less with it, too: who was too late reads
-    /// no more than what came meanwhile.
+    /// received everything, start the process anew. What several processes append to the same instance costs less with it, too: who
+    /// was too late reads no more than what came meanwhile.
+    ///
+    /// Within a transaction of the caller's go without it: a savepoint that is undone takes events back, and not what is kept of them.
     ///
     /// ```
     /// # use recount::prelude::*;
