@@ -108,7 +108,10 @@ pub fn fold_by_hand(account: &mut Account, name: &str, payload: &[u8]) {
 /// The name and payload of a stream's event, by its version from 1; about 100 bytes.
 pub fn event(version: u64) -> (&'static str, Vec<u8>) {
     let index = version - 1;
-    let (amount, balance_after) = (index.cast_signed() % 90 + 10, 1_000_000 + index.cast_signed());
+    let (amount, balance_after) = (
+        index.cast_signed() % 90 + 10,
+        1_000_000 + index.cast_signed(),
+    );
     let description = format!("payment number {index} of this account, by card");
     match index % 3 {
         _ if index == 0 => (
