@@ -91,23 +91,6 @@ impl<W: Work> Job for Slot<W> {
     }
 }
 
-/// In the thread of its caller, who looks at the outcome.
-impl<W: Work> Job for &mut Slot<W> {
-    fn bytes(&self) -> usize {
-        (**self).bytes()
-    }
-
-    fn run(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<bool> {
-        (**self).run(transaction)
-    }
-
-    fn fail(&mut self, url: &str, failure: Failure) {
-        (**self).fail(url, failure);
-    }
-
-    fn deliver(self: Box<Self>) {}
-}
-
 /// What waits for the writer's thread.
 #[derive(Default)]
 pub(super) struct Queue {
@@ -123,16 +106,18 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The works of one transaction: those that waited when it began, and those that come while it is written.
 #[derive(Default)]
 pub(super) struct Group<'a> {
-    jobs: Vec<Box<dyn Job + 'a>>,
+    /// The only one, of a caller who looks at its outcome.
+    alone: Option<&'a mut (dyn Job + 'a)>,
+    jobs: Vec<Box<dyn Job>>,
     bytes: usize,
     queue: Option<&'a Mutex<Queue>>,
 }
 
 impl<'a> Group<'a> {
     /// One that nobody joins.
-    pub(super) fn of(job: Box<dyn Job + 'a>) -> Self {
+    pub(super) fn of(job: &'a mut (dyn Job + 'a)) -> Self {
         Self {
-            jobs: vec![job],
+            alone: Some(job),
             ..Self::default()
         }
     }
@@ -148,15 +133,18 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.jobs.len()
+        usize::from(self.alone.is_some()) + self.jobs.len()
     }
 
     /// The one after so many; where there is none, whoever has come by now.
     pub(super) fn get(&mut self, index: usize) -> Option<&mut (dyn Job + 'a)> {
-        if index == self.jobs.len() {
+        if index == self.len() {
             self.take_more();
         }
-        self.jobs.get_mut(index).map(|job| &mut **job)
+        match &mut self.alone {
+            Some(job) => (index == 0).then_some(&mut **job),
+            None => Some(&mut **self.jobs.get_mut(index)?),
+        }
     }
 
     fn take_more(&mut self) {
@@ -176,23 +164,16 @@ impl<'a> Group<'a> {
         self.jobs.extend(queue.jobs.drain(..fits));
     }
 
-    /// All of them, each to be written by itself.
-    pub(super) fn apart(&mut self) -> Vec<Group<'a>> {
-        std::mem::take(&mut self.jobs)
-            .into_iter()
-            .map(Group::of)
-            .collect()
-    }
-
-    /// Puts together what was written apart.
-    pub(super) fn together(&mut self, apart: Vec<Group<'a>>) {
-        self.jobs
-            .extend(apart.into_iter().flat_map(|group| group.jobs));
+    /// Each by itself.
+    pub(super) fn apart(&mut self) -> impl Iterator<Item = Group<'_>> {
+        self.jobs.iter_mut().map(|job| Group::of(&mut **job))
     }
 
     pub(super) fn fail(&mut self, url: &str, failure: &Failure) {
-        for job in &mut self.jobs {
-            job.fail(url, failure.clone());
+        for index in 0..self.len() {
+            if let Some(job) = self.get(index) {
+                job.fail(url, failure.clone());
+            }
         }
     }
 

@@ -149,7 +149,7 @@ impl Shared {
             return Ok(Err(W::Error::from_failure(&self.url, Failure::closed())));
         };
         let mut slot = Slot::new(work, None);
-        let done = writer.commit(&mut Group::of(Box::new(&mut slot)), SHORT);
+        let done = writer.commit(&mut Group::of(&mut slot), SHORT);
         match slot.end() {
             Ok(outcome) => Ok(outcome),
             Err(work) if !done => Err(work),

@@ -84,11 +84,9 @@ impl Writer {
             Err(GaveUp::NotBegun(Failure::Unavailable(_))) if longest < BUSY => return false,
             // One of them may have been too large, or met a damaged page: the others need not suffer for it.
             Err(GaveUp::Failed(Failure::Full(_) | Failure::Unavailable(_))) if group.len() > 1 => {
-                let mut apart = group.apart();
-                for one in &mut apart {
-                    self.commit(one, BUSY);
+                for mut one in group.apart() {
+                    self.commit(&mut one, BUSY);
                 }
-                group.together(apart);
             }
             Err(GaveUp::Failed(failure) | GaveUp::NotBegun(failure)) => {
                 group.fail(&self.url, &failure);
