@@ -2,7 +2,7 @@
 //!
 //! [`Store::connect("postgres://clerk@localhost/bank")`](crate::Store::connect) makes a schema called `recount` in the database, or
 //! uses the one that is there; [`PostgresOptions`] says more about how. It needs PostgreSQL 13 or later, and a database whose
-//! encoding is UTF-8.
+//! encoding is UTF-8. Its tests have run on 13, 15 and 17, and behind PgBouncer 1.24.
 //!
 //! # What is promised
 //! - An append is one statement, in one transaction and one round trip. When it returns, its events are as durable as the server's

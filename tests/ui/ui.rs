@@ -1,10 +1,10 @@
 //! What the compiler says to a mistake, and that the help it gives is right.
 //!
-//! Each case under `ui/fail` holds one mistake (`.stderr` is the whole output), and its twin under `ui/pass` is the same
-//! file after doing what `help` says; the twins are modules of this test, since a build of each would take minutes. What has to be a
-//! crate of its own is under `ui/whole`. Those under `ui/locked` are governed by the lock there, which holds `released.rs`; each folder
-//! of `ui/broken` has a lock that cannot be used. After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and read
-//! the difference. After a change of `released.rs`: `RECOUNT_UI_LOCK=write cargo test --test ui lock`.
+//! Each case under `fail` holds one mistake (`.stderr` is the whole output), and its twin under `pass` is the same file after doing what
+//! `help` says; the twins are modules of this test, since a build of each would take minutes. What has to be a crate of its own is under
+//! `whole`. Those under `locked` are governed by the lock there, which holds `released.rs`; each folder of `broken` has a lock that
+//! cannot be used. After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and read the difference. After a change of
+//! `released.rs`: `RECOUNT_UI_LOCK=write cargo test --test ui lock`.
 
 use std::path::Path;
 
@@ -12,21 +12,26 @@ use recount::__private::EventShape;
 use recount_schema::lock::{Aggregate, Contract, Lock, Rust, Status, Tombstone};
 use recount_schema::{Shape, Shaped, Struct};
 
-#[path = "ui/pass/mod.rs"]
 mod pass;
-#[path = "ui/locked/released.rs"]
+#[path = "locked/released.rs"]
 mod released;
 use released::{Completed, Moved, MovedV2, Scheduled, plan, season};
 
+/// Apart from those that compile: so they are checked all at once.
 #[test]
-fn every_mistake_has_its_own_message_and_the_help_compiles() {
+fn every_mistake_has_its_own_message() {
     let cases = trybuild::TestCases::new();
-    cases.compile_fail("tests/ui/fail/*.rs");
-    cases.pass("tests/ui/whole/*.rs");
-    cases.compile_fail("tests/ui/locked/fail/*.rs");
-    cases.pass("tests/ui/locked/pass/*.rs");
-    cases.pass("tests/ui/locked/released.rs");
-    cases.compile_fail("tests/ui/broken/*/*.rs");
+    cases.compile_fail("fail/*.rs");
+    cases.compile_fail("locked/fail/*.rs");
+    cases.compile_fail("broken/*/*.rs");
+}
+
+#[test]
+fn what_has_to_be_a_crate_of_its_own_compiles() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("whole/*.rs");
+    cases.pass("locked/pass/*.rs");
+    cases.pass("locked/released.rs");
 }
 
 #[test]
@@ -43,11 +48,11 @@ fn each_mistake_has_a_twin_that_compiles() {
         names.sort();
         names
     };
-    let mut mistakes = names("tests/ui/fail");
+    let mut mistakes = names("fail");
     // What it takes is another package.
     mistakes.retain(|name| name != "lock_gone");
-    assert_eq!(names("tests/ui/pass"), pass::TWINS);
-    let crates = names("tests/ui/whole");
+    assert_eq!(names("pass"), pass::TWINS);
+    let crates = names("whole");
     mistakes.retain(|name| !crates.contains(name));
     assert_eq!(mistakes, pass::TWINS);
 }
@@ -151,7 +156,7 @@ fn lock_of_released(folder: &Path) -> Lock {
 
 #[test]
 fn the_lock_of_the_cases_is_what_was_released() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/locked/schema");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("locked/schema");
     let mut lock = lock_of_released(&folder);
     if std::env::var_os("RECOUNT_UI_LOCK").is_some() {
         lock.write().unwrap();
