@@ -43,6 +43,7 @@ impl<const KEPT: usize> Walk<KEPT> {
             if matches!(w.written, Written::Never) {
                 continue;
             }
+            let outer = at;
             let at = &at.step(Step::Field(w.name));
             let Some(r) = find_read(reader.fields, w.name) else {
                 self.unread(w, reader, at);
@@ -66,6 +67,37 @@ impl<const KEPT: usize> Walk<KEPT> {
                 );
             }
             self.reads(w.shape, r.shape, at);
+            if !self.forward {
+                self.reads_aliases(w, r, writer, reader, outer);
+            }
+        }
+    }
+
+    /// Payloads that are older than a field's name have it under an alias.
+    const fn reads_aliases(
+        &mut self,
+        w: &Field,
+        r: &Field,
+        writer: &Struct,
+        reader: &Struct,
+        at: &At<'_>,
+    ) {
+        let mut next = 0;
+        while next < w.aliases.len() {
+            let alias = w.aliases[next];
+            next += 1;
+            if same(r.name, alias) || has(r.aliases, alias) || writes(writer.fields, alias) {
+                continue;
+            }
+            if matches!(r.reads, Reads::Required) {
+                let missing = kind(w.shape).with(", or missing");
+                self.nullable(missing, kind(r.shape), &at.step(Step::Field(w.name)));
+            }
+            let at = &at.step(Step::Field(alias));
+            match find_read(reader.fields, alias) {
+                Some(other) => self.reads(w.shape, other.shape, at),
+                None => self.unread(w, reader, at),
+            }
         }
     }
 

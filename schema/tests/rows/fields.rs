@@ -161,6 +161,36 @@ row! {
     new = built!(Field::of::<u8>("b").aliases(&["a"])), [New { b: 1 }] { struct New { #[serde(alias = "a")] b: u8 } }
 }
 row! {
+    an_alias_is_taken_off: [B S]
+    old = built!(Field::of::<u8>("b").aliases(&["a"])), [Old { b: 1 }] stored [r#"{"a":1}"#] {
+        struct Old { #[serde(alias = "a")] b: u8 }
+    }
+    new = object!("b": u8), [New { b: 1 }] { struct New { b: u8 } }
+}
+row! {
+    an_alias_is_taken_off_a_field_that_may_be_missing: [S]
+    old = built!(Field::of::<Option<u8>>("b").aliases(&["a"])), [Old { b: Some(1) }] stored [r#"{"a":1}"#] {
+        struct Old { #[serde(alias = "a")] b: Option<u8> }
+    }
+    new = object!("b": Option<u8>), [New { b: Some(1) }] { struct New { b: Option<u8> } }
+}
+row! {
+    a_field_that_was_renamed_with_an_alias_is_renamed_again: [F]
+    old = built!(Field::of::<u8>("b").aliases(&["a"])), [Old { b: 1 }] stored [r#"{"a":1}"#] {
+        struct Old { #[serde(alias = "a")] b: u8 }
+    }
+    new = built!(Field::of::<u8>("c").aliases(&["a", "b"])), [New { c: 1 }] {
+        struct New { #[serde(alias = "a", alias = "b")] c: u8 }
+    }
+}
+row! {
+    an_alias_becomes_a_field_beside_it: [B F]
+    old = built!(Field::of::<u8>("b").aliases(&["a"])), [Old { b: 1 }] stored [r#"{"a":1}"#] {
+        struct Old { #[serde(alias = "a")] b: u8 }
+    }
+    new = object!("b": u8, "a": Option<u8>), [New { b: 1, a: None }] { struct New { b: u8, a: Option<u8> } }
+}
+row! {
     a_field_is_renamed_in_rust_only: []
     old = object!("a": u8), [Old { a: 1 }] { struct Old { a: u8 } }
     new = object!("a": u8), [New { b: 1 }] { struct New { #[serde(rename = "a")] b: u8 } }
