@@ -31,8 +31,8 @@ codes! {
         "Nothing of it is stored anywhere that counts.\n\n`cargo recount schema accept` takes it out.";
     DRAFT_LEFT = "RC3006" "a draft is left in a release":
         "What a release writes must be locked.\n\n`cargo recount schema release` releases all drafts.";
-    GROWN = "RC3007" "a released version was extended":
-        "Stored payloads stay readable, but the lock does not know what is written now, so a later change of it would go unnoticed.\n\n`cargo recount schema accept EVENT --reason \"…\"` takes the extension over.";
+    GROWN = "RC3007" "what a released version writes has changed":
+        "Stored payloads stay readable, but the lock does not know what is written now, so a later change of it would go unnoticed.\n\n`cargo recount schema accept EVENT --reason \"…\"` takes that over.";
     CHANGED_SINCE_BASE = "RC3008" "what was released was changed":
         "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files from the base revision, and write the next version of the event.";
     GONE_SINCE_BASE = "RC3009" "what was released is not in the lock any more":

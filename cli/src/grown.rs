@@ -21,16 +21,16 @@ pub fn grown(contract: &Contract, code: &Contract) -> Contract {
     grown
 }
 
-/// The paths of fields that the code has and the contract does not.
-pub fn added(contract: &Contract, code: &Contract) -> Vec<String> {
+/// The paths of fields and variants that the second has and the first does not.
+pub fn added(first: &Contract, second: &Contract) -> Vec<String> {
     let mut all = Vec::new();
-    gather(contract.shape, code.shape, "", &mut all);
+    gather(first.shape, second.shape, "", &mut all);
     all
 }
 
 fn gather(old: &'static Shape, new: &'static Shape, path: &str, all: &mut Vec<String>) {
     match (old, new) {
-        (Shape::Option(old), Shape::Option(new)) => gather(old, new, path, all),
+        (Shape::Option(old), new) => gather(old, new, path, all),
         (old, Shape::Option(new)) => gather(old, new, path, all),
         (Shape::Seq(old), Shape::Seq(new)) => {
             gather(old.item, new.item, &format!("{path}[]"), all);
@@ -38,17 +38,50 @@ fn gather(old: &'static Shape, new: &'static Shape, path: &str, all: &mut Vec<St
         (Shape::Map(old), Shape::Map(new)) => {
             gather(old.value, new.value, &format!("{path}{{}}"), all);
         }
+        (Shape::Tuple(old), Shape::Tuple(new)) => {
+            for (at, (old, new)) in old.iter().zip(*new).enumerate() {
+                gather(old.shape, new.shape, &format!("{path}.{at}"), all);
+            }
+        }
+        (Shape::Recursive { shape: old, .. }, Shape::Recursive { shape: new, .. }) => {
+            gather(old, new, path, all);
+        }
         (Shape::Struct(old), Shape::Struct(new)) => {
-            let before = flat(old.fields);
-            for field in flat(new.fields).iter().filter(|field| !field.flatten) {
+            let before = named(old.fields);
+            for field in named(new.fields) {
                 let path = format!("{path}.{}", field.name);
-                match before.iter().find(|old| is_same(old, field)) {
+                match before.iter().find(|old| old.name == field.name) {
+                    Some(old) if old.reads == Reads::Ignored => {}
                     Some(old) => gather(old.shape, field.shape, &path, all),
+                    // What went earlier is not news.
+                    None if field.reads == Reads::Ignored => {}
+                    None => all.push(path),
+                }
+            }
+        }
+        (Shape::Enum(old), Shape::Enum(new)) => {
+            for variant in new.variants.iter().filter(|variant| variant.is_read) {
+                let path = format!("{path}<{}>", variant.name);
+                match old.variants.iter().find(|old| old.name == variant.name) {
+                    Some(old) => {
+                        if let Some((old, new)) = content(old.body).zip(content(variant.body)) {
+                            gather(old, new, &path, all);
+                        }
+                    }
                     None => all.push(path),
                 }
             }
         }
         _ => {}
+    }
+}
+
+fn content(body: Body) -> Option<&'static Shape> {
+    match body {
+        Body::Unit => None,
+        Body::Newtype(shape) => Some(shape),
+        Body::Tuple(places) => Some(keep(Shape::Tuple(places))),
+        Body::Struct(fields) => Some(keep(Shape::Struct(fields))),
     }
 }
 
@@ -67,6 +100,7 @@ fn both(old: &'static Shape, new: &'static Shape) -> Shape {
         _ if old == new => *old,
         (Shape::Option(old), Shape::Option(new)) => Shape::Option(keep(both(old, new))),
         (old, Shape::Option(new)) => Shape::Option(keep(both(old, new))),
+        (Shape::Option(old), new) => both(old, new),
         (Shape::Seq(old), Shape::Seq(new)) => Shape::Seq(Seq {
             item: keep(both(old.item, new.item)),
             ..*new
@@ -97,44 +131,44 @@ fn places(old: &'static [Element], new: &'static [Element]) -> &'static [Element
 }
 
 fn fields(old: &Struct, new: &Struct) -> Struct {
-    let (before, after) = (flat(old.fields), flat(new.fields));
+    let (before, after) = (named(old.fields), named(new.fields));
     let mut all: Vec<Field> = after
         .iter()
-        .map(|field| {
-            let earlier = before.iter().find(|old| is_same(old, field));
-            match earlier {
-                Some(earlier) => Field {
-                    shape: keep(both(earlier.shape, field.shape)),
-                    written: written(earlier.written, field.written),
-                    ..*field
-                },
-                None => field.written(written(Written::Never, field.written)),
-            }
-        })
+        .map(|field| grown_field(before.iter().find(|old| old.name == field.name), field))
         .collect();
-    for field in before {
-        let is_known = after
-            .iter()
-            .any(|new| is_same(&field, new) || !field.flatten && new.aliases.contains(&field.name));
-        if !is_known {
-            all.push(Field {
-                written: written(field.written, Written::Never),
-                reads: Reads::Ignored,
-                ..field
-            });
-        }
-    }
+    let is_known = |old: &Field| {
+        (after.iter()).any(|new| new.name == old.name || new.aliases.contains(&old.name))
+    };
+    all.extend(before.iter().filter(|old| !is_known(old)).map(gone));
+    // As the rules have it, what is flattened and no struct meets its counterpart in order.
+    let (before, after) = (rests(old.fields), rests(new.fields));
+    let rests = after.iter().enumerate();
+    all.extend(rests.map(|(nth, rest)| grown_field(before.get(nth), rest)));
+    all.extend(before.iter().skip(after.len()).map(gone));
     Struct {
         fields: list(all),
         ..*new
     }
 }
 
-fn is_same(old: &Field, new: &Field) -> bool {
-    match (old.flatten, new.flatten) {
-        (false, false) => old.name == new.name,
-        (true, true) => old.shape == new.shape,
-        _ => false,
+fn grown_field(old: Option<&Field>, new: &Field) -> Field {
+    Field {
+        shape: old.map_or(new.shape, |old| keep(both(old.shape, new.shape))),
+        written: match new.reads {
+            // What is demanded is in every payload: otherwise a reason was given that those without it were never stored.
+            Reads::Required => new.written,
+            _ => written(old.map_or(Written::Never, |old| old.written), new.written),
+        },
+        ..*new
+    }
+}
+
+/// What the code has no more is in what was stored.
+fn gone(field: &Field) -> Field {
+    Field {
+        written: written(field.written, Written::Never),
+        reads: Reads::Ignored,
+        ..*field
     }
 }
 
@@ -147,9 +181,25 @@ fn written(a: Written, b: Written) -> Written {
 fn flat(fields: &'static [Field]) -> Vec<Field> {
     let all = fields.iter().flat_map(|field| match field.shape {
         Shape::Struct(inner) if field.flatten => flat(inner.fields),
+        // No key comes of it.
+        Shape::Null if field.flatten => Vec::new(),
+        _ if (field.written, field.reads) == (Written::Never, Reads::Ignored) => Vec::new(),
         _ => vec![*field],
     });
     all.collect()
+}
+
+fn named(fields: &'static [Field]) -> Vec<Field> {
+    let mut all = flat(fields);
+    all.retain(|field| !field.flatten);
+    all
+}
+
+/// What is flattened and is no struct.
+fn rests(fields: &'static [Field]) -> Vec<Field> {
+    let mut all = flat(fields);
+    all.retain(|field| field.flatten);
+    all
 }
 
 fn variants(old: &Enum, new: &Enum) -> Enum {
@@ -176,10 +226,8 @@ fn variants(old: &Enum, new: &Enum) -> Enum {
             Variant { body, ..*variant }
         })
         .collect();
-    let gone = old.variants.iter().filter(|old| {
-        let mut known = new.variants.iter();
-        !known.any(|new| new.name == old.name || new.aliases.contains(&old.name))
-    });
+    let gone = old.variants.iter();
+    let gone = gone.filter(|old| !new.variants.iter().any(|new| new.name == old.name));
     all.extend(gone.map(|variant| Variant {
         is_read: false,
         ..*variant
@@ -245,6 +293,31 @@ mod tests {
         };
         let note = of.fields.iter().find(|field| field.name == "note").unwrap();
         assert_eq!((note.written, note.reads), (Written::Maybe, Reads::Ignored));
+    }
+
+    #[test]
+    fn what_came_and_what_went_is_named_wherever_it_is() {
+        const fn within(shape: &'static Shape) -> [Field; 1] {
+            [Field::new("sets", shape)]
+        }
+        const OLD: &Shape = &Shape::Struct(Struct::new(&within(&Shape::seq(FIRST))));
+        const NEW: &Shape = &Shape::Struct(Struct::new(&within(&Shape::seq(&Shape::Struct(
+            Struct::new(&[
+                Field::of::<u16>("reps"),
+                Field::of::<Option<String>>("note"),
+            ]),
+        )))));
+        const FEW: &Shape = &Shape::Enum(Enum::new(&[Variant::new("A", Body::Newtype(FIRST))]));
+        const MANY: &Shape = &Shape::Enum(Enum::new(&[
+            Variant::new("A", Body::Newtype(NOTED)),
+            Variant::unit("B"),
+        ]));
+        let (old, new) = (contract(OLD), contract(NEW));
+        assert_eq!(added(&old, &new), [".sets[].note"]);
+        assert_eq!(added(&new, &old), [".sets[].place"]);
+        // Accepted earlier, it is not told again.
+        assert_eq!(added(&new, &grown(&old, &new)), [""; 0]);
+        assert_eq!(added(&contract(FEW), &contract(MANY)), ["<A>.note", "<B>"]);
     }
 
     #[test]

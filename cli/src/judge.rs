@@ -185,13 +185,21 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
 
 /// What a compatible change did.
 pub fn extended(contract: &Contract, code: &Contract) -> String {
-    let added = added(contract, code);
-    let what = if added.is_empty() {
-        "extended since it was released".to_owned()
+    let (came, went) = (added(contract, code), added(code, contract));
+    let named = [(came, "came"), (went, "went")];
+    let named: Vec<_> = named
+        .iter()
+        .filter(|(paths, _)| !paths.is_empty())
+        .map(|(paths, what)| format!("{} {what}", paths.join(", ")))
+        .collect();
+    let what = if named.is_empty() {
+        "changed".to_owned()
     } else {
-        format!("{} came since it was released", added.join(", "))
+        named.join(", and ")
     };
-    format!("{what}: stored payloads stay readable, but the lock does not know what is written now")
+    format!(
+        "{what} since it was released: stored payloads stay readable, but the lock does not know what is written now"
+    )
 }
 
 /// What is wrong with a shape by itself.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use recount_schema::lock::{Accepted, Status};
-use recount_schema::{Breaks, Report, compare};
+use recount_schema::lock::{Accepted, Contract, Policy, Status};
+use recount_schema::{Breaks, Problem, Report, compare};
 use serde_json::json;
 
 use super::{failed, refuse_in_ci, samples, shown, write};
@@ -147,20 +147,9 @@ fn released(
     };
     let listed = site.lock.version(category, name, version);
     let status = listed.map_or(Status::Released, |listed| listed.status);
-    let report: Report = compare(contract.shape, event.contract.shape);
+    let mut problems = to_answer_for(&site.lock.index.policy, &contract, &event.contract);
     let known: Vec<_> = site.lock.index.accepted(category, name, version).collect();
-    let problems: Vec<_> = report
-        .problems()
-        .iter()
-        .filter(|problem| {
-            problem.breaks.has(Breaks::BACKWARD)
-                || problem.breaks.has(Breaks::MEANING)
-                // What hits the last release only, the policy may refuse.
-                || severity(&site.lock.index.policy, problem) == Some(Severity::Error)
-        })
-        .filter(|problem| !is_accepted(&known, problem))
-        .copied()
-        .collect();
+    problems.retain(|problem| !is_accepted(&known, problem));
     // What verifying found: a payload that is not read any more, or as something else.
     let found: Vec<_> = event
         .findings
@@ -234,10 +223,23 @@ fn released(
     }
     renew(project, site, event, is_grown, is_broken)?;
     Ok(Step::Done(match broken {
-        0 => "extended".to_owned(),
+        0 => "taken over from the code".to_owned(),
         1 => format!("1 broken rule accepted: {reason}"),
         _ => format!("{broken} broken rules accepted: {reason}"),
     }))
+}
+
+/// What a change of a released version does that needs a reason.
+fn to_answer_for(policy: &Policy, contract: &Contract, code: &Contract) -> Vec<Problem> {
+    let report: Report = compare(contract.shape, code.shape);
+    let mut all = report.problems().to_vec();
+    all.retain(|problem| {
+        problem.breaks.has(Breaks::BACKWARD)
+            || problem.breaks.has(Breaks::MEANING)
+            // What hits the last release only, the policy may refuse.
+            || severity(policy, problem) == Some(Severity::Error)
+    });
+    all
 }
 
 /// Adds samples of what is new. Where a rule was broken, what the samples are read as is asked anew; those that are not read any
@@ -334,3 +336,6 @@ fn take_out(
     }
     Ok(gone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,7 @@ fn rows(project: &Project, site: &Site<'_>, is_broken: &dyn Fn(&str, u32) -> boo
                         {
                             "as in the code"
                         }
-                        _ => "extended",
+                        _ => "changed",
                     }
                 }
             };
