@@ -154,7 +154,7 @@ impl Base {
                 let of = (category, entry.name.as_str(), version.number);
                 let full = full_name(category, &entry.name);
                 let one = |code, message: String| {
-                    Diagnostic::error(code, message)
+                    Diagnostic::own(code, message)
                         .of(full.clone(), version.number)
                         .resolve(format!("restore it from `{}`", self.revision))
                 };

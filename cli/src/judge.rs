@@ -23,11 +23,12 @@ pub enum Strict {
 }
 
 impl Strict {
-    fn unfinished(self) -> Severity {
-        match self {
-            Self::Working => Severity::Warning,
-            Self::Check => Severity::Error,
+    fn unfinished(self, code: &str, message: impl Into<String>) -> Diagnostic {
+        let mut one = Diagnostic::own(code, message);
+        if self == Self::Working {
+            one.severity = Severity::Warning;
         }
+        one
     }
 }
 
@@ -115,7 +116,8 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
     let Some(listed) = site.lock.version(category, name, event.version()) else {
         let message = "not in the lock yet";
         all.push(of_event(
-            Diagnostic::new(codes::NOT_LOCKED, strict.unfinished(), message)
+            strict
+                .unfinished(codes::NOT_LOCKED, message)
                 .resolve("cargo recount schema accept"),
         ));
         return all;
@@ -125,7 +127,8 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
             if event.contract.digest() != listed.digest {
                 let message = "the draft is not what the code says";
                 all.push(of_event(
-                    Diagnostic::new(codes::DRAFT_CHANGED, strict.unfinished(), message)
+                    strict
+                        .unfinished(codes::DRAFT_CHANGED, message)
                         .resolve("cargo recount schema accept"),
                 ));
             }
@@ -136,11 +139,7 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
                 .is_some_and(|newest| newest.version() > event.version()) =>
         {
             let message = "dropped: stored nowhere, so its type and its conversion may be deleted";
-            all.push(of_event(Diagnostic::new(
-                codes::MAY_GO,
-                Severity::Note,
-                message,
-            )));
+            all.push(of_event(Diagnostic::own(codes::MAY_GO, message)));
         }
         Status::Dropped => all.push(of_event(
             rule(
@@ -165,8 +164,7 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
                         event.full_name()
                     );
                     all.push(of_event(
-                        Diagnostic::new(codes::GROWN, strict.unfinished(), message)
-                            .resolve(resolve),
+                        strict.unfinished(codes::GROWN, message).resolve(resolve),
                     ));
                 }
             }
@@ -372,12 +370,9 @@ fn of_absent(
     let number = version.number;
     let one = match version.status {
         Status::Dropped => return None,
-        Status::Draft => Diagnostic::new(
-            codes::DRAFT_GONE,
-            strict.unfinished(),
-            "the draft is not in the code any more",
-        )
-        .resolve("cargo recount schema accept"),
+        Status::Draft => strict
+            .unfinished(codes::DRAFT_GONE, "the draft is not in the code any more")
+            .resolve("cargo recount schema accept"),
         status => {
             let of_category = || {
                 let aggregates = site.aggregates.iter();
@@ -390,9 +385,8 @@ fn of_absent(
             let is_passed_over =
                 of_category().any(|of| of.retired.iter().any(|retired| retired == name));
             if is_passed_over && status != Status::Retired {
-                Diagnostic::new(
+                Diagnostic::own(
                     codes::PASSED_OVER,
-                    Severity::Warning,
                     "the code passes over it, but the lock has it as released",
                 )
                 .resolve(format!("cargo recount schema retire {full} v{number}"))

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::Format;
+use crate::codes;
 
 /// How serious it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,6 +75,11 @@ impl Diagnostic {
 
     pub fn error(code: &str, message: impl Into<String>) -> Self {
         Self::new(code, Severity::Error, message)
+    }
+
+    /// One of the tool's own.
+    pub fn own(code: &str, message: impl Into<String>) -> Self {
+        Self::new(code, codes::severity(code), message)
     }
 
     pub fn of(mut self, event: impl Into<String>, version: u32) -> Self {

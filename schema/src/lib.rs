@@ -40,7 +40,8 @@ pub mod values;
 
 pub use digest::digest;
 pub use rules::{
-    Breaks, Level, Problem, Read, Released, Report, Rule, StreamKey, compare, lint, lint_event,
+    Breaks, Guard, Level, Problem, Read, Released, Report, Rule, StreamKey, compare, lint,
+    lint_event,
 };
 pub use shape::{
     Body, Element, Enum, Field, Float, Format, Int, Map, Reads, Seq, Shape, Struct, Tagging,

@@ -70,7 +70,7 @@ pub fn run(wanted: &Wanted) -> Result<Outcome> {
         outcome.then = format!("{shown} is current");
     } else if wanted.check {
         outcome.diagnostics.push(
-            Diagnostic::error(codes::NOT_CURRENT, difference(before.as_deref(), &text))
+            Diagnostic::own(codes::NOT_CURRENT, difference(before.as_deref(), &text))
                 .at(shown)
                 .resolve("run the command without `--check`, and commit what it wrote"),
         );

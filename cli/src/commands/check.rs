@@ -94,7 +94,7 @@ fn drafts(site: &Site<'_>) -> impl Iterator<Item = Diagnostic> {
         drafts
             .filter(|version| version.status == Status::Draft)
             .map(|version| {
-                Diagnostic::error(codes::DRAFT_LEFT, "a draft is left")
+                Diagnostic::own(codes::DRAFT_LEFT, "a draft is left")
                     .of(
                         full_name(entry.category.as_deref(), &entry.name),
                         version.number,

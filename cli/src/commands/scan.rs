@@ -195,7 +195,7 @@ fn told(
                 one.position, one.stream_version, one.stream
             );
             outcome.diagnostics.push(
-                Diagnostic::error(codes::UNREADABLE_EVENT, &one.reason)
+                Diagnostic::own(codes::UNREADABLE_EVENT, &one.reason)
                     .of(full_name(Some(&of.category), &one.name), one.version)
                     .at(place),
             );

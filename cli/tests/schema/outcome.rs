@@ -1,5 +1,7 @@
 //! What programs get, and what does not depend on a package.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -260,6 +262,41 @@ fn every_code_is_explained_through_cargo_too() {
             "{text}"
         );
     }
+    for (code, word) in [
+        ("RC1001", "compiler"),
+        ("RC1012", "warning"),
+        ("RC1022", "check"),
+        ("RC2003", "tests"),
+        ("RC3007", "check"),
+        ("RC3011", "note"),
+        ("RC3024", "stops"),
+    ] {
+        let line = format!("{code}  {word:8}  ");
+        assert!(all.contains(&line), "no {line:?} in:\n{all}");
+    }
     assert_eq!(cargo_recount(&["schema", "explain", "RC9999"]).0, 2);
     assert_eq!(cargo_recount(&["schema", "bump"]).0, 2);
+}
+
+#[test]
+fn what_the_compiler_refuses_is_explained_as_that() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/locked/fail");
+    let said = fs::read_dir(cases)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let said = said.filter(|file| file.extension().is_some_and(|one| one == "stderr"));
+    let said: String = said.map(|file| fs::read_to_string(file).unwrap()).collect();
+    let (_, all) = cargo_recount(&["schema", "explain"]);
+    let codes: BTreeSet<&str> = said
+        .split("[RC")
+        .skip(1)
+        .filter_map(|rest| rest.get(..4))
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    for code in codes {
+        assert!(
+            all.contains(&format!("RC{code}  compiler  ")),
+            "RC{code}:\n{all}"
+        );
+    }
 }

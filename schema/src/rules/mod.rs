@@ -16,6 +16,6 @@ pub use key::StreamKey;
 pub use lint::{lint, lint_event};
 pub use released::{Read, Released};
 pub use report::{Breaks, Problem, Report};
-pub use rule::{Level, Rule};
+pub use rule::{Guard, Level, Rule};
 
 pub(crate) use describe::name as format_name;

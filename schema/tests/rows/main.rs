@@ -12,7 +12,7 @@ mod fields;
 mod types;
 
 use recount_schema::values::{payloads, validate};
-use recount_schema::{Breaks, Shape, compare};
+use recount_schema::{Breaks, Guard, Rule, Shape, compare};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -107,6 +107,16 @@ fn judge<Old: DeserializeOwned, New: DeserializeOwned>(
         by_serde = by_serde.and(Breaks::MEANING);
     }
     assert_eq!(by_serde, and(broken), "by serde; the rules say:\n{report}");
+    for problem in report.problems() {
+        let is_lost = problem.breaks.has(Breaks::BACKWARD) || problem.rule == Rule::FieldRemoved;
+        let says = problem.rule.guard() == Guard::Compiler;
+        // Of what only the last release cannot read the compiler says nothing, whatever the rule.
+        assert!(says || !is_lost, "{problem}: the compiler refuses it");
+        assert!(
+            is_lost || !says || problem.breaks == Breaks::FORWARD,
+            "{problem}: nobody refuses it"
+        );
+    }
     assert!(compare(old.shape, old.shape).is_clean() && compare(new.shape, new.shape).is_clean());
 }
 
