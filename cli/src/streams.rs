@@ -24,7 +24,10 @@ impl Moved<'_> {
         );
         let mut one = Diagnostic::error(Rule::StreamChanged.code(), message)
             .at(place(of))
-            .resolve(format!("write `stream = {was:?}`"));
+            .resolve(format!(
+                "write `stream = {was:?}`: `accept` does not take it over, since the name is part of the key of each stored stream;\n\
+                 or, if nothing of it was ever stored, take `[[aggregate]]` and `[[event]]` of `{was}` out of lock.toml, and its folders"
+            ));
         one.path.clone_from(was);
         one
     }
@@ -85,7 +88,11 @@ pub fn judge(site: &Site<'_>) -> Vec<Diagnostic> {
             );
             let mut one = Diagnostic::error(Rule::StreamChanged.code(), message)
                 .at(place(of))
-                .resolve(format!("take an id of the form {was}"));
+                .resolve(format!(
+                    "take an id of the form {was}: `accept` does not take it over, since the id is part of the key of each stored stream;\n\
+                     or, if nothing of it was ever stored, write `id = {:?}` under `[[aggregate]]` of `{}` in lock.toml",
+                    of.id, of.category
+                ));
             one.path.clone_from(&of.category);
             all.push(one);
         }

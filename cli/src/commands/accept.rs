@@ -28,6 +28,12 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
     }
     let project = Project::read(common)?;
     let mut sites = Site::all(common, &project, "check")?;
+    if let Some(found) = word.and_then(|word| lost(&sites, word)) {
+        return Ok(Outcome {
+            diagnostics: vec![found],
+            ..Outcome::default()
+        });
+    }
     let only = match word {
         Some(word) => {
             let (site, category, name) = find(&mut sites, word)?;
@@ -53,6 +59,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         let moved = streams::moved(site);
         let diagnostics = moved.iter().map(streams::Moved::diagnostic);
         outcome.diagnostics.extend(diagnostics);
+        outcome.diagnostics.extend(streams::judge(site));
         let touched = streams::touched(&moved);
         let is_meant = |category: Option<&str>, name: &str| {
             let mut touched = touched.iter();
@@ -97,6 +104,22 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         false => format!("written: {}", files.join(", ")),
     };
     Ok(outcome)
+}
+
+/// Why nothing of an event can be accepted: what its streams are found by has changed.
+fn lost(sites: &[Site<'_>], word: &str) -> Option<Diagnostic> {
+    sites.iter().find_map(|site| {
+        let meant = site.named(word);
+        let is_meant = |category: &str| meant.iter().any(|(of, _)| of.as_deref() == Some(category));
+        let moved = streams::moved(site);
+        let moved = moved
+            .iter()
+            .find(|one| is_meant(&one.was) || is_meant(&one.of.category));
+        let mut keyed = streams::judge(site).into_iter();
+        moved
+            .map(streams::Moved::diagnostic)
+            .or_else(|| keyed.find(|one| is_meant(&one.path)))
+    })
 }
 
 enum Step {

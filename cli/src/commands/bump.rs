@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use proc_macro2::{TokenStream, TokenTree};
+use recount_schema::Shape;
 use recount_schema::lock::Status;
 use serde_json::json;
 use syn::spanned::Spanned;
@@ -14,7 +15,7 @@ use crate::args::Common;
 use crate::ask::io;
 use crate::code::{Aggregate, Event, Site, find, full_name};
 use crate::codes;
-use crate::outcome::{Failure, Outcome, Result};
+use crate::outcome::{Failure, Outcome, Result, Severity};
 use crate::project::Project;
 
 pub fn run(common: &Common, word: &str) -> Result<Outcome> {
@@ -44,22 +45,28 @@ pub fn run(common: &Common, word: &str) -> Result<Outcome> {
     let next = next_ident(event);
     let file = place(&project, event)?;
     let text = fs::read_to_string(&file).map_err(|error| io(&file, &error))?;
+    let before = text.lines().count();
     let (text, line) = bumped(&text, event, &next).map_err(|problem| {
         refused(
             format!("{}: {problem}", project.shown(&file)),
             "write the next version by hand: the guide `evolving_events` shows how",
         )
     })?;
-    fs::write(&file, text).map_err(|error| io(&file, &error))?;
+    fs::write(&file, &text).map_err(|error| io(&file, &error))?;
+    let written = text.lines().count() - before;
     let shown = project.shown(&file);
     let mut steps = vec![format!(
         "{shown}:{line}: change what `{next}` holds, and say in `From` what stored events become"
     )];
+    steps.extend(shared(event, &next));
     for of in takers(site, event) {
+        let at = usize::try_from(of.line).unwrap_or_default();
+        // What stands behind the new version has moved down.
+        let is_behind = of.file == event.file && at + 1 >= line;
         steps.push(format!(
             "{}:{}: in `#[apply] impl {}` take `{next}` where `{}` is taken",
             of.file.display(),
-            of.line,
+            if is_behind { at + written } else { at },
             of.ident,
             event.ident
         ));
@@ -89,6 +96,48 @@ fn refused(message: String, resolve: &str) -> Failure {
     Failure::new(codes::SOURCE, message, resolve)
 }
 
+/// The fields that hold value objects, as the source has them.
+fn composed(event: &Event) -> Vec<(&str, &str)> {
+    let fields = event.fields.iter();
+    let named = fields.map(|(name, of)| (name.as_str(), of.as_str()));
+    named
+        .filter(|(name, _)| {
+            let mut fields = match event.contract.shape {
+                Shape::Struct(of) => of.fields.iter(),
+                _ => [].iter(),
+            };
+            fields.any(|field| field.name == *name && is_composed(field.shape))
+        })
+        .collect()
+}
+
+/// Whether something lies in it whose fields or variants have names.
+fn is_composed(shape: &Shape) -> bool {
+    match shape {
+        Shape::Struct(_) | Shape::Enum(_) | Shape::Recursive { .. } => true,
+        Shape::Option(inner) => is_composed(inner),
+        Shape::Seq(seq) => is_composed(seq.item),
+        Shape::Map(map) => is_composed(map.value),
+        Shape::Tuple(places) => places.iter().any(|place| is_composed(place.shape)),
+        _ => false,
+    }
+}
+
+/// That both versions hold the same value objects.
+fn shared(event: &Event, next: &str) -> Option<String> {
+    let fields = composed(event);
+    let named: Vec<_> = fields
+        .iter()
+        .map(|(name, of)| format!("`{name}: {of}`"))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "both versions share what is in {}: to change a value object, leave it as it is, and give `{next}` a copy under another name",
+            named.join(", ")
+        )
+    })
+}
+
 /// Only what is released has a next version, and only as it was released.
 fn is_ready(project: &Project, site: &Site<'_>, event: &Event) -> Result<()> {
     let (category, version) = (event.category.as_deref(), event.version());
@@ -106,25 +155,29 @@ fn is_ready(project: &Project, site: &Site<'_>, event: &Event) -> Result<()> {
         .lock
         .contract(category, event.name(), version)
         .map_err(|error| super::failed(project, &error))?;
-    let is_broken = contract.is_some_and(|contract| {
-        let changes = crate::judge::changes(site, event, &contract);
-        changes
-            .iter()
-            .any(|one| one.severity == crate::outcome::Severity::Error)
+    let changes = contract.map(|contract| crate::judge::changes(site, event, &contract));
+    let mut changes = changes.into_iter().flatten();
+    let Some(broken) = changes.find(|one| one.severity == Severity::Error) else {
+        return Ok(());
+    };
+    let within = composed(event).into_iter().find(|(name, _)| {
+        let inner = broken.path.strip_prefix(&format!(".{name}"));
+        inner.is_some_and(|inner| inner.starts_with(['.', '[', '{', '<']))
     });
-    if is_broken {
-        return Err(Failure::new(
-            codes::NOT_NOW,
-            format!(
-                "`{}` was changed already, and stored events of v{version} need it as it was",
-                event.ident
-            ),
-            format!(
-                "take the change back, run `cargo recount schema bump {full}` again, and make the change in the new type"
-            ),
-        ));
-    }
-    Ok(())
+    let (what, how) = match within {
+        Some((name, of)) => (
+            format!("what is in `{name}: {of}`"),
+            "in a copy of the value object that only the new type holds",
+        ),
+        None => (format!("`{}`", event.ident), "in the new type"),
+    };
+    Err(Failure::new(
+        codes::NOT_NOW,
+        format!("{what} was changed already, and stored events of v{version} need it as it was"),
+        format!(
+            "take the change back, run `cargo recount schema bump {full}` again, and make the change {how}"
+        ),
+    ))
 }
 
 /// `Scheduled` -> `ScheduledV2` -> `ScheduledV3`.

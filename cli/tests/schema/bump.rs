@@ -287,3 +287,29 @@ fn variants_are_locked_like_structs_and_become_structs_where_they_need_versions(
         .says(0, &["4 versions of 1 lock"]);
     project.test().says(0, &[]);
 }
+
+#[test]
+fn value_objects_that_two_versions_share_are_named() {
+    let project = Project::new("bump3");
+    let derives = "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]";
+    let places = format!(
+        "pub minutes: u16,\n    pub places: Vec<Place>,\n}}\n{derives}\npub struct Place {{ pub zip: String }}"
+    );
+    project.edit("src/lib.rs", "pub minutes: u16, // as planned\n}", &places);
+    for command in ["init", "accept", "release"] {
+        project.recount(&[command]).says(0, &[]);
+    }
+    project.edit("src/lib.rs", "pub zip: String", "pub zip: u32");
+    project.recount(&["bump", "Scheduled"]).says(
+        2,
+        &[
+            "what is in `places: Vec<Place>` was changed already",
+            "make the change in a copy of the value object that only the new type holds",
+        ],
+    );
+    project.edit("src/lib.rs", "pub zip: u32", "pub zip: String");
+    project.recount(&["bump", "Scheduled"]).says(
+        0,
+        &["  2. both versions share what is in `places: Vec<Place>`: to change a value object, leave it as it is, and give `ScheduledV2` a copy"],
+    );
+}

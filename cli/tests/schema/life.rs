@@ -160,10 +160,11 @@ fn the_next_version_is_written_into_the_source_and_all_else_stays_as_it_is() {
         &[
             "`ScheduledV2`, version 2 of workout.Scheduled",
             "src/lib.rs:16",
-            "in `#[apply] impl Workout` take `ScheduledV2`",
+            "src/lib.rs:44: in `#[apply] impl Workout` take `ScheduledV2`",
         ],
     );
     let bumped = project.read("src/lib.rs");
+    assert_eq!(bumped.lines().nth(43), Some("#[apply]"), "{bumped}");
     let written = "\n\n/// A workout was put into the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 #[event(upcast_from = Scheduled)]
