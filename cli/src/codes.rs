@@ -66,7 +66,7 @@ codes! {
     NO_EVENT = "RC3023" Stops "there is no such event":
         "Events are named by their stored name, `Scheduled`, with the category before a point where two have the same, `workout.Scheduled`, or by their type.";
     NOT_NOW = "RC3024" Stops "not in this state":
-        "Versions go one way: draft, released, deprecated, retired, dropped.";
+        "Versions go one way. `accept` makes a draft, `release` releases it, `retire` says that it is not written any more, `drop` that it is stored nowhere. A version that is released may also be called `deprecated`, by hand in lock.toml: a word for readers, which the catalogue shows.\n\n`cargo recount schema status` shows how far each version has come.";
     NO_EVIDENCE = "RC3025" Stops "there is no evidence that nothing is stored":
         "A version that is dropped cannot be read any more, so it must be stored nowhere. Only a scan of the store in production can tell, and only one of now.\n\nRun `cargo recount schema scan --store URL --out scan.json`, and give the file as `--evidence`.";
     UNREADABLE_EVENT = "RC3026" Fails "a stored event cannot be read":

@@ -83,8 +83,8 @@ pub fn judge(site: &Site<'_>) -> Vec<Diagnostic> {
         if !(StreamKey { category: "", id }).is_kept(now) {
             let was = shape_to_text(id);
             let message = format!(
-                "streams were stored under ids of the form {was}, which is {} here: they would not be found",
-                of.id
+                "streams of `{}` have ids of the form {was}, which is {} here: they would not be found",
+                of.ident, of.id
             );
             let mut one = Diagnostic::error(Rule::StreamChanged.code(), message)
                 .at(place(of))

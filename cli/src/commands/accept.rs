@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{failed, refuse_in_ci, samples, shown, write};
 use crate::args::Common;
-use crate::code::{Event, Site, find, full_name};
+use crate::code::{Event, Found, Site, find, full_name};
 use crate::codes;
 use crate::grown::grown;
-use crate::judge::{extended, is_accepted, severity};
+use crate::judge::{extended, in_words, is_accepted, severity};
 use crate::outcome::{Diagnostic, Failure, Outcome, Result, Severity};
 use crate::project::Project;
 use crate::streams;
@@ -72,12 +72,14 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             match one(&project, site, event, reason)? {
                 Step::Nothing => {}
                 Step::Done(what) => done.push((event.full_name(), event.version(), what)),
-                Step::Refused(mut diagnostic) => {
+                Step::Refused(mut refusals) => {
                     // Who named no event asked for drafts.
                     if only.is_none() {
-                        diagnostic.severity = Severity::Warning;
+                        for one in &mut refusals {
+                            one.severity = Severity::Warning;
+                        }
                     }
-                    outcome.diagnostics.push(*diagnostic);
+                    outcome.diagnostics.extend(refusals);
                 }
             }
         }
@@ -125,7 +127,7 @@ fn lost(sites: &[Site<'_>], word: &str) -> Option<Diagnostic> {
 enum Step {
     Nothing,
     Done(String),
-    Refused(Box<Diagnostic>),
+    Refused(Vec<Diagnostic>),
 }
 
 /// Takes one version over.
@@ -188,26 +190,7 @@ fn released(
         return Ok(Step::Nothing);
     }
     let Some(reason) = reason else {
-        let rules: Vec<_> = problems.iter().map(|problem| problem.rule.code()).collect();
-        let found = found.iter().map(|found| found.code.as_str());
-        let mut rules: Vec<_> = rules.into_iter().chain(found).collect();
-        rules.dedup();
-        let (code, message) = match rules.first() {
-            Some(code) => (
-                *code,
-                format!("released, and the change breaks {}", rules.join(", ")),
-            ),
-            None => (codes::GROWN, extended(&contract, &event.contract)),
-        };
-        let full = event.full_name();
-        return Ok(Step::Refused(Box::new(
-            Diagnostic::new(code, Severity::Error, message)
-                .of(full.clone(), version)
-                .at(event.place())
-                .resolve(format!(
-                    "cargo recount schema accept {full} --reason \"why it does no harm\""
-                )),
-        )));
+        return Ok(Step::Refused(refusals(&contract, event, &problems, &found)));
     };
     let mut reasons = Vec::new();
     for (of, rule, path) in problems
@@ -250,6 +233,45 @@ fn released(
         1 => format!("1 broken rule accepted: {reason}"),
         _ => format!("{broken} broken rules accepted: {reason}"),
     }))
+}
+
+/// What needs a reason, in the words of `check`.
+fn refusals(
+    contract: &Contract,
+    event: &Event,
+    problems: &[Problem],
+    found: &[Found],
+) -> Vec<Diagnostic> {
+    let full = event.full_name();
+    let refused = |code: &str, path: &str, message: String, version: u32| {
+        let mut one = Diagnostic::error(code, message)
+            .of(full.clone(), version)
+            .at(event.place())
+            .resolve(format!(
+                "cargo recount schema accept {full} --reason \"why it does no harm\""
+            ));
+        path.clone_into(&mut one.path);
+        one
+    };
+    let version = event.version();
+    let problems = problems.iter();
+    let mut all: Vec<_> = problems
+        .map(|one| refused(one.rule.code(), one.path.as_str(), in_words(one), version))
+        .collect();
+    all.extend(found.iter().map(|one| {
+        let mut refused = refused(&one.code, &one.path, one.message.clone(), one.version);
+        refused.witness.clone_from(&one.witness);
+        refused
+    }));
+    if all.is_empty() {
+        all.push(refused(
+            codes::GROWN,
+            "",
+            extended(contract, &event.contract),
+            version,
+        ));
+    }
+    all
 }
 
 /// What a change of a released version does that needs a reason.

@@ -45,7 +45,7 @@ fn a_stream_that_is_called_otherwise_and_an_id_of_another_form_are_told() {
         ran.says(
             1,
             &[
-                "error[RC1043] workout: streams were stored under ids of the form string, which is u64 here",
+                "error[RC1043] workout: streams of `Workout` have ids of the form string, which is u64 here",
                 "take an id of the form string: `accept` does not take it over",
                 "write `id = \"u64\"` under `[[aggregate]]` of `workout` in lock.toml",
             ],

@@ -20,7 +20,7 @@ use crate::{Shape, digest};
 /// ```compile_fail
 /// # use recount_schema::{Shape, Shaped, StreamKey};
 /// # const RELEASED: StreamKey = StreamKey { category: "invoice", id: u32::SHAPE };
-/// // [RC1043] streams of `invoice` were stored under ids of the form u32 0..=4294967295, which is string here: they would not be found
+/// // [RC1043] streams stored as `invoice` have ids of the form u32 0..=4294967295, which is string here: they would not be found
 /// const _: () = RELEASED.assert_kept(String::SHAPE);
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -51,9 +51,9 @@ impl StreamKey {
             return;
         }
         let text = Text::<512>::new()
-            .with("[RC1043] streams of `")
+            .with("[RC1043] streams stored as `")
             .with(self.category)
-            .with("` were stored under ids of the form ")
+            .with("` have ids of the form ")
             .with(form(self.id).as_str())
             .with(", which is ")
             .with(form(id).as_str())
