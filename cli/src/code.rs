@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::args::Common;
 use crate::ask::Programs;
 use crate::codes;
+use crate::grown::grown;
 use crate::outcome::{Diagnostic, Failure, Result, Severity};
 use crate::project::{Package, Project};
 
@@ -239,6 +240,17 @@ impl<'a> Site<'a> {
                 && event.name() == name
                 && event.version() == version
         })
+    }
+
+    /// What is stored of an event: of a released version all that was written since, too.
+    pub fn stored(&self, event: &Event) -> Contract {
+        let (category, name) = (event.category.as_deref(), event.name());
+        let listed = self.lock.version(category, name, event.version());
+        let is_frozen = listed.is_some_and(|listed| listed.status.is_frozen());
+        match self.lock.contract(category, name, event.version()) {
+            Ok(Some(contract)) if is_frozen => grown(&contract, &event.contract),
+            _ => event.contract.clone(),
+        }
     }
 
     /// The event of the code that reads a stored version without a type of that version: a later one, or one of another name.

@@ -1,15 +1,17 @@
-//! JSON Schema: what is written of an event.
+//! JSON Schema: what is stored of an event.
 //!
-//! Each payload that serde writes is valid. What a type merely reads, an alias or a field that old payloads do not have, need
-//! not be. Recursive shapes become definitions of their own, named after the event, so that one document holds them all.
+//! Each payload that serde writes is valid, and of a released version each that it wrote since. What a type merely reads, as an alias,
+//! need not be. Recursive shapes become definitions of their own, named after the event, so that one document holds them all.
 
 use std::collections::BTreeMap;
 
 use recount_schema::{
-    Body, Element, Enum, Field, Float, Format, Int, Map as Entries, Reads, Shape, Tagging, Variant,
+    Body, Element, Enum, Field, Float, Format, Int, Map as Entries, Shape, Tagging, Variant,
     Written,
 };
 use serde_json::{Map, Value, json};
+
+use super::words::missing;
 
 /// Which words are used, where the drafts differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,10 +234,9 @@ impl Definitions {
                 continue;
             }
             let mut value = self.schema(field.shape);
-            if let (Reads::Default(text), Value::Object(of)) = (field.reads, &mut value)
-                && !text.is_empty()
-            {
-                of.insert("$comment".to_owned(), format!("default: {text}").into());
+            // What is `required` is always written; that reading does without it is another matter.
+            if let (Some(note), Value::Object(of)) = (missing(field), &mut value) {
+                of.insert("$comment".to_owned(), note.into());
             }
             object.properties.insert(field.name.to_owned(), value);
             if !may_miss {

@@ -205,7 +205,7 @@ impl Reader<'_> {
         let event = self.site.event(category, name, number);
         let newest = self.site.newest(category, name);
         let contract = match event {
-            Some(event) => Some(event.contract.clone()),
+            Some(event) => Some(self.site.stored(event)),
             None => lock
                 .contract(category, name, number)
                 .map_err(|error| unusable(self.project, &error))?,

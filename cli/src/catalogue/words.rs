@@ -264,19 +264,33 @@ fn places_of(places: &'static [Element], path: &str, rows: &mut Vec<Row<'static>
     }
 }
 
+/// Of a field that may be missing, what is written and what is read then.
+pub fn missing(field: &Field) -> Option<String> {
+    let written = match field.written {
+        Written::Always => "always written, ",
+        Written::Maybe => "not always written, ",
+        Written::Never => "",
+    };
+    match field.reads {
+        Reads::Required | Reads::Ignored => None,
+        Reads::Optional => Some(format!("{written}may be missing when read")),
+        Reads::Default("") => Some(format!("{written}a default where it is missing")),
+        Reads::Default(text) => Some(format!("{written}{} where it is missing", code(text))),
+    }
+}
+
 fn notes(field: &Field) -> Vec<String> {
     let mut notes = Vec::new();
-    match field.written {
-        Written::Always => {}
-        Written::Maybe => notes.push("not always written".to_owned()),
-        Written::Never => notes.push("not written".to_owned()),
+    notes.extend(missing(field));
+    match (field.written, field.reads) {
+        (Written::Never, _) => notes.push("not written".to_owned()),
+        (Written::Maybe, Reads::Required | Reads::Ignored) => {
+            notes.push("not always written".to_owned());
+        }
+        _ => {}
     }
-    match field.reads {
-        Reads::Required => {}
-        Reads::Optional => notes.push("may be missing".to_owned()),
-        Reads::Default("") => notes.push("may be missing, and is a default then".to_owned()),
-        Reads::Default(text) => notes.push(format!("may be missing, and is {} then", code(text))),
-        Reads::Ignored => notes.push("not read".to_owned()),
+    if field.reads == Reads::Ignored {
+        notes.push("not read".to_owned());
     }
     if !field.aliases.is_empty() {
         let aliases: Vec<_> = field.aliases.iter().map(|alias| code(alias)).collect();
@@ -335,8 +349,8 @@ mod tests {
             [
                 "places | list: object of `zip`, `floor` | ",
                 "places[].zip | text: one character | also read as `code`",
-                "places[].floor | whole number, 0 to 255, or `null` | may be missing",
-                "kind | `\"Plain\"` or `{\"Timed\": …}` | may be missing, and is `Kind::Plain` then",
+                "places[].floor | whole number, 0 to 255, or `null` | always written, may be missing when read",
+                "kind | `\"Plain\"` or `{\"Timed\": …}` | always written, `Kind::Plain` where it is missing",
                 "kind.Timed | whole number, 0 to 255 | ",
             ]
         );

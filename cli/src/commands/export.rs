@@ -10,11 +10,13 @@ pub fn run(common: &Common, to: Export) -> Result<Outcome> {
     let project = Project::read(common)?;
     let sites = Site::all(common, &project, "describe")?;
     let mut all = Definitions::new();
-    for event in sites.iter().flat_map(|site| &site.events) {
+    let all_events =
+        (sites.iter()).flat_map(|site| site.events.iter().map(move |event| (site, event)));
+    for (site, event) in all_events {
         let name = format!("{}.v{}", event.full_name(), event.version());
         match to {
             Export::Jsonschema => {
-                all.add(&name, &name, event.contract.shape, &About::default());
+                all.add(&name, &name, site.stored(event).shape, &About::default());
             }
         }
     }
