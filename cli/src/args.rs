@@ -48,8 +48,8 @@ pub struct Catalogue {
     /// In which form
     #[arg(long, value_enum, default_value_t = Form::Markdown)]
     pub format: Form,
-    /// Write nothing, and say whether the file is what would be written
-    #[arg(long, requires = "out")]
+    /// Write nothing, and say whether the file that `--out` names is what would be written
+    #[arg(long)]
     pub check: bool,
 }
 
@@ -159,14 +159,14 @@ pub enum Action {
         /// The event
         event: String,
         /// The version: v1
-        version: VersionNumber,
+        version: Option<VersionNumber>,
     },
     /// Say that a retired version is stored nowhere any more
     Drop {
         /// The event
         event: String,
         /// The version: v1
-        version: VersionNumber,
+        version: Option<VersionNumber>,
         /// What `scan --out` wrote for the store in production, within the last day
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,

@@ -2,7 +2,7 @@
 //!
 //! A released type may gain an `Option`. Then there are payloads with it and payloads without it, both of one version, and later
 //! changes must read both. So the lock does not take the new shape as it is, but one that writes all that either wrote: a field
-//! that came later is written *maybe*.
+//! that came later is written *maybe*. One that the code demands is not: that it came needed a reason.
 
 use recount_schema::lock::Contract;
 use recount_schema::{

@@ -26,6 +26,13 @@ use model::{Catalogue, Event, Version};
 
 /// Runs the command.
 pub fn run(wanted: &Wanted) -> Result<Outcome> {
+    if wanted.check && wanted.out.is_none() {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            "`--check` looks at a file, and none is named",
+            "name the file that was written: `cargo recount catalogue --out events.md --check`",
+        ));
+    }
     let mut project = Project::read(&wanted.common)?;
     let dir = wanted
         .dir

@@ -37,12 +37,12 @@ pub fn run(schema: &Schema) -> Result<Outcome> {
         Action::Bump { event } => bump::run(common, event),
         Action::Release { release } => release::run(common, release.as_deref()),
         Action::Scan { store, out } => scan::run(common, store, out.as_deref()),
-        Action::Retire { event, version } => retire::retire(common, event, version.0),
+        Action::Retire { event, version } => retire::retire(common, event, *version),
         Action::Drop {
             event,
             version,
             evidence,
-        } => retire::drop(common, event, version.0, evidence.as_deref()),
+        } => retire::drop(common, event, *version, evidence.as_deref()),
         Action::Explain { code } => explain::run(code.as_deref()),
         Action::Export { to } => export::run(common, *to),
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::scan::{Scan, shown};
 use super::{refuse_in_ci, write};
-use crate::args::Common;
+use crate::args::{Common, VersionNumber};
 use crate::code::{Site, find, full_name};
 use crate::codes;
 use crate::outcome::{Failure, Outcome, Result};
@@ -18,12 +18,13 @@ use crate::project::Project;
 const OF_NOW: TimeDelta = TimeDelta::hours(24);
 
 /// Says that a version is not written any more.
-pub fn retire(common: &Common, word: &str, version: u32) -> Result<Outcome> {
+pub fn retire(common: &Common, word: &str, version: Option<VersionNumber>) -> Result<Outcome> {
     refuse_in_ci("retire")?;
     let project = Project::read(common)?;
     let mut sites = Site::all(common, &project, "describe")?;
     let (site, category, name) = find(&mut sites, word)?;
     let full = full_name(category.as_deref(), &name);
+    let version = named(site, category.as_deref(), &name, "retire", version)?;
     let status = status(site, category.as_deref(), &name, version)?;
     if !matches!(status, Status::Released | Status::Deprecated) {
         return Err(Failure::new(
@@ -64,21 +65,18 @@ pub fn retire(common: &Common, word: &str, version: u32) -> Result<Outcome> {
 }
 
 /// Says that a version is stored nowhere any more.
-pub fn drop(common: &Common, word: &str, version: u32, evidence: Option<&Path>) -> Result<Outcome> {
+pub fn drop(
+    common: &Common,
+    word: &str,
+    version: Option<VersionNumber>,
+    evidence: Option<&Path>,
+) -> Result<Outcome> {
     refuse_in_ci("drop")?;
     let project = Project::read(common)?;
     let mut sites = Site::all(common, &project, "describe")?;
     let (site, category, name) = find(&mut sites, word)?;
     let full = full_name(category.as_deref(), &name);
-    let refused = |message: String| {
-        Failure::new(
-            codes::NO_EVIDENCE,
-            message,
-            format!(
-                "cargo recount schema scan --store URL --out scan.json\ncargo recount schema drop {full} v{version} --evidence scan.json"
-            ),
-        )
-    };
+    let version = named(site, category.as_deref(), &name, "drop", version)?;
     let status = status(site, category.as_deref(), &name, version)?;
     if status != Status::Retired {
         return Err(Failure::new(
@@ -90,38 +88,7 @@ pub fn drop(common: &Common, word: &str, version: u32, evidence: Option<&Path>) 
             format!("cargo recount schema retire {full} v{version}"),
         ));
     }
-    let Some(evidence) = evidence else {
-        return Err(refused(format!(
-            "nothing shows that {full} v{version} is stored nowhere"
-        )));
-    };
-    let scan = Scan::read(evidence)?;
-    let age = Utc::now() - scan.taken_at;
-    if age > OF_NOW || age < -TimeDelta::minutes(5) {
-        return Err(refused(format!(
-            "the scan is of {}, not of now: what was stored since is not in it",
-            shown(scan.taken_at)
-        )));
-    }
-    let of = scan
-        .categories
-        .iter()
-        .find(|of| Some(&of.category) == category.as_ref() && of.error.is_none());
-    let Some(of) = of else {
-        return Err(refused(format!("the scan did not look at {full}")));
-    };
-    let mut counts = of.counts.iter();
-    let stored = counts.find(|count| count.name == name && count.version == version);
-    if let Some(stored) = stored
-        && stored.count > 0
-    {
-        return Err(refused(format!(
-            "{} holds {full} v{version}: {} of them on {}",
-            scan.store,
-            stored.count,
-            shown(scan.taken_at)
-        )));
-    }
+    let scan = proof(&project, category.as_deref(), &name, version, evidence)?;
     change(site, category.as_deref(), &name, version, Status::Dropped);
     let entry = site.lock.index.event(category.as_deref(), &name);
     let is_over = entry.is_some_and(|entry| {
@@ -152,6 +119,117 @@ pub fn drop(common: &Common, word: &str, version: u32, evidence: Option<&Path>) 
         },
         ..Outcome::default()
     })
+}
+
+/// A scan of now that looked at the event and found none.
+fn proof(
+    project: &Project,
+    category: Option<&str>,
+    name: &str,
+    version: u32,
+    evidence: Option<&Path>,
+) -> Result<Scan> {
+    let full = full_name(category, name);
+    let refused =
+        |message: String, resolve: String| Failure::new(codes::NO_EVIDENCE, message, resolve);
+    let scan_now = format!(
+        "cargo recount schema scan --store URL --out scan.json\ncargo recount schema drop {full} v{version} --evidence scan.json"
+    );
+    let Some(evidence) = evidence else {
+        let message = format!("nothing shows that {full} v{version} is stored nowhere");
+        return Err(refused(message, scan_now));
+    };
+    let scan = Scan::read(evidence)?;
+    let (file, taken_at) = (project.shown(evidence), shown(scan.taken_at));
+    let age = Utc::now() - scan.taken_at;
+    if age < -TimeDelta::minutes(5) {
+        return Err(refused(
+            format!("{file} is of {taken_at}, which is yet to come"),
+            format!("look at the clocks of both machines, and scan again:\n{scan_now}"),
+        ));
+    }
+    if age > OF_NOW {
+        return Err(refused(
+            format!(
+                "{file} is of {taken_at}, more than a day ago: what was stored since is not in it"
+            ),
+            format!("scan again:\n{scan_now}"),
+        ));
+    }
+    let mut all = scan.categories.iter();
+    let of = match all.find(|of| Some(of.category.as_str()) == category) {
+        Some(of) if of.error.is_none() => of,
+        Some(of) => {
+            let error = of.error.as_deref().unwrap_or_default();
+            return Err(refused(
+                format!("{file} did not look at all of `{}`: {error}", of.category),
+                format!("mend that, and scan again:\n{scan_now}"),
+            ));
+        }
+        None => {
+            let looked: Vec<_> = scan
+                .categories
+                .iter()
+                .map(|of| of.category.as_str())
+                .collect();
+            return Err(refused(
+                format!(
+                    "{file} did not look at {full}, only at streams of: {}",
+                    looked.join(", ")
+                ),
+                format!("it may be of another package; scan with this one:\n{scan_now}"),
+            ));
+        }
+    };
+    let mut counts = of.counts.iter();
+    let stored = counts.find(|count| count.name == name && count.version == version);
+    if let Some(stored) = stored
+        && stored.count > 0
+    {
+        return Err(refused(
+            format!(
+                "{} holds {full} v{version}: {} of them on {taken_at}",
+                scan.store, stored.count
+            ),
+            "leave it retired: what is stored stays stored, and is still read; a scan of another store, or of one made anew, may show none".to_owned(),
+        ));
+    }
+    Ok(scan)
+}
+
+/// The version that is meant. It is asked for even where there is only one: what ends is said in full.
+fn named(
+    site: &Site<'_>,
+    category: Option<&str>,
+    name: &str,
+    command: &str,
+    version: Option<VersionNumber>,
+) -> Result<u32> {
+    if let Some(VersionNumber(version)) = version {
+        return Ok(version);
+    }
+    let full = full_name(category, name);
+    let known = site.lock.index.event(category, name);
+    let known = known.map_or(&[][..], |entry| &entry.versions);
+    let list: Vec<_> = known
+        .iter()
+        .map(|one| format!("v{} is {}", one.number, one.status.as_str()))
+        .collect();
+    let first = known.iter().find(|one| match command {
+        "drop" => one.status == Status::Retired,
+        _ => matches!(one.status, Status::Released | Status::Deprecated),
+    });
+    Err(Failure::new(
+        codes::NOT_NOW,
+        format!(
+            "`{command}` is said of one version, and none is named: of {full} {}",
+            list.join(", ")
+        ),
+        format!(
+            "cargo recount schema {command} {full} v{}",
+            first.map_or(1, |one| one.number)
+        ),
+    ))
 }
 
 fn status(site: &Site<'_>, category: Option<&str>, name: &str, version: u32) -> Result<Status> {

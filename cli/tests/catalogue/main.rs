@@ -69,7 +69,13 @@ fn check_tells_whether_the_file_is_current() {
     project.catalogue(&check).says(0, &["is current"]);
 
     // Without a file there is nothing to compare with.
-    assert_eq!(project.catalogue(&["--check"]).code, 2);
+    project.catalogue(&["--check"]).says(
+        2,
+        &[
+            "`--check` looks at a file, and none is named",
+            "--out events.md --check",
+        ],
+    );
 }
 
 #[test]

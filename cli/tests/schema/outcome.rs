@@ -279,6 +279,20 @@ fn every_code_is_explained_through_cargo_too() {
 }
 
 #[test]
+fn a_version_that_is_not_named_is_asked_for_with_an_example() {
+    let project = Project::released("unnamed");
+    for command in ["retire", "drop"] {
+        project.recount(&[command, "Scheduled"]).says(
+            2,
+            &[
+                &format!("`{command}` is said of one version, and none is named: of workout.Scheduled v1 is released"),
+                &format!("cargo recount schema {command} workout.Scheduled v1"),
+            ],
+        );
+    }
+}
+
+#[test]
 fn what_the_compiler_refuses_is_explained_as_that() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/ui/locked/fail");
     let said = fs::read_dir(cases)
