@@ -289,7 +289,9 @@ fn steps(one: &mut One, or: &str, errors: &mut Errors) {
         return;
     }
     // What was dropped is stored nowhere, and nothing has to convert it.
-    let oldest = crate::lock::oldest_stored(one, errors);
+    let Some(oldest) = crate::lock::oldest_stored(one, errors) else {
+        return;
+    };
     if oldest > 1 && steps.iter().copied().eq(oldest..version) {
         return;
     }

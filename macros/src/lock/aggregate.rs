@@ -9,7 +9,7 @@ use recount_schema::lock::{Entry, Lock, Version};
 use syn::{Ident, LitStr, Type};
 
 use super::event::Found;
-use super::governing::{governing, is_lenient, watch};
+use super::governing::{governing, is_governed, is_lenient, watch};
 use super::verify;
 use crate::apply::Apply;
 use crate::diag::Errors;
@@ -19,8 +19,7 @@ use crate::path::{Krate, span_of};
 
 /// For an aggregate that says that it is locked: then deleting the lock switches nothing off.
 pub(crate) fn must_be_there(ident: &Ident, locked: impl ToTokens, errors: &mut Errors) {
-    let mistakes = errors.count();
-    if governing(errors).is_none() && errors.count() == mistakes {
+    if !is_governed() {
         errors.at(
             locked,
             format_args!("`{ident}` is locked, and no `schema/lock.toml` is there: released events could change unnoticed"),

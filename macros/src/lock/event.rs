@@ -8,7 +8,7 @@ use recount_schema::lock::{Contract, Lock, LockError, Status, Version};
 use recount_schema::{Field, Level, Rule, Shape, Struct};
 use syn::{GenericArgument, PathArguments, Type};
 
-use super::governing::{governing, is_lenient, watch};
+use super::governing::{governing, is_governed, is_lenient, watch};
 use super::verify::Of;
 use super::{tokens, verify};
 use crate::diag::Errors;
@@ -192,10 +192,10 @@ fn unreleased(one: &One, lock: &Lock, named: &Named) -> TokenStream {
     }
 }
 
-/// The oldest version of an event that may be stored, where those before it were dropped; else 1.
-pub(crate) fn oldest_stored(one: &One, errors: &mut Errors) -> u32 {
+/// The oldest version of an event that may be stored, where those before it were dropped; else 1. Nothing if the lock cannot be read.
+pub(crate) fn oldest_stored(one: &One, errors: &mut Errors) -> Option<u32> {
     let Some(lock) = governing(errors) else {
-        return 1;
+        return (!is_governed()).then_some(1);
     };
     let named = Named::of(&one.ident, one);
     let entries = lock.index.events.iter();
@@ -210,7 +210,7 @@ pub(crate) fn oldest_stored(one: &One, errors: &mut Errors) -> u32 {
             });
         dropped.last().map_or(1, |(_, number)| number + 1)
     });
-    oldest.min().unwrap_or(1)
+    Some(oldest.min().unwrap_or(1))
 }
 
 /// The name, or the version, is that of the type that it is upcast from, which the compiler knows: if it is that of a released event,

@@ -11,23 +11,34 @@ use recount_schema::lock::{Lock, LockError};
 
 use crate::diag::Errors;
 
-/// The lock nearest above the source file: a folder `schema` beside it or beside a folder above it, up to the one of the package; of
-/// tests and benchmarks up to their own folder.
-///
-/// Nothing is asked of a file without one. A lock that cannot be read is told once for each crate, and nothing is checked.
+/// The lock nearest above the source file. Nothing is asked of a file without one. A lock that cannot be read is told once for each
+/// crate, and nothing is checked.
 pub(super) fn governing(errors: &mut Errors) -> Option<Arc<Lock>> {
+    let (folder, lock) = nearest()?;
+    match lock {
+        Ok(lock) => Some(lock),
+        Err(error) => {
+            if is_first(&folder.join("told")) {
+                errors.at_span(Span::call_site(), error, "");
+            }
+            None
+        }
+    }
+}
+
+/// Whether there is a lock, be it one that cannot be read.
+pub(super) fn is_governed() -> bool {
+    nearest().is_some()
+}
+
+/// A folder `schema` with a lock beside the source file or beside a folder above it, up to the one of the package; of tests and benchmarks
+/// up to their own folder.
+fn nearest() -> Option<(PathBuf, Result<Arc<Lock>, LockError>)> {
     let above = above()?;
     for folder in above.ancestors() {
         let schema = folder.join("schema");
-        match read(&schema) {
-            Ok(None) => {}
-            Ok(lock) => return lock,
-            Err(error) => {
-                if is_first(&schema.join("told")) {
-                    errors.at_span(Span::call_site(), error, "");
-                }
-                return None;
-            }
+        if let Some(lock) = read(&schema).transpose() {
+            return Some((schema, lock));
         }
         // A package's tests and benchmarks have types of their own, and are not what it releases.
         let is_apart = folder.ends_with("tests") || folder.ends_with("benches");
