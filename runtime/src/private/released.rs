@@ -38,7 +38,7 @@ pub const fn reads_all(
                 .with("[RC1005] released event `")
                 .with(name)
                 .with("` is applied by no method of this block: stored events of it could not be read")
-                .with("\n\nhelp: bring its method back; if the event was renamed, write `#[event(formerly = \"")
+                .with("\n\nhelp: bring its method back, or take off the `#[cfg]` that hides it; if the event was renamed, write `#[event(formerly = \"")
                 .with(name)
                 .with("\")]` on it; to pass over what is stored, write `retired(\"")
                 .with(name)
