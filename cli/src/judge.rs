@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recount_schema::lock::{Accepted, Contract, Policy, Status, Version};
-use recount_schema::{Breaks, Level, Problem, Report, Rule, compare, lint_event};
+use recount_schema::{Advice, Breaks, Level, Problem, Report, Rule, compare, lint_event};
 
 use crate::code::{Event, Found, Site, damaged, full_name};
 use crate::codes;
@@ -76,12 +76,32 @@ fn rule(rule: Rule, severity: Severity, message: impl Into<String>) -> Diagnosti
     Diagnostic::new(rule.code(), severity, message)
 }
 
-fn bump_or_accept(event: &Event) -> String {
-    let (name, version) = (event.full_name(), event.version());
+/// What to do about a change, in the words of the compiler; or that no such payload was ever stored.
+fn bump_or_accept(site: &Site<'_>, event: &Event, version: u32, within: &str) -> String {
+    let name = event.full_name();
+    let entry = site
+        .lock
+        .index
+        .event(event.category.as_deref(), event.name());
+    let versions = entry.map_or(&[][..], |entry| entry.versions.as_slice());
+    let newest = versions.iter().map(|version| version.number).max();
+    let advice = Advice {
+        version,
+        newest: newest.unwrap_or(version),
+        within,
+        bump: &format!("cargo recount schema bump {name}"),
+    };
     format!(
-        "take the change back, and write v{} with `cargo recount schema bump {name}`;\nor, if v{version} was never stored like that: `cargo recount schema accept {name} --reason \"…\"`",
-        version + 1
+        "{};\nor, if v{version} was never stored like that: `cargo recount schema accept {name} --reason \"…\"`",
+        advice.text()
     )
+}
+
+/// The type in which a change lies, if the field of the event that holds it is as it was.
+fn within<'e>(event: &'e Event, old: &Contract, problem: &Problem) -> &'e str {
+    let mut fields = event.fields.iter();
+    let of_path = fields.find(|(name, _)| problem.is_within(name));
+    of_path.map_or("", |(name, ty)| old.rust.within(name, ty))
 }
 
 /// An event of the code.
@@ -256,7 +276,7 @@ fn told(
                 one.witness = witness(problem, is_alone, old.shape, event.contract.shape);
                 if severity == Severity::Error {
                     one.resolve = Some(if name == event.name() {
-                        bump_or_accept(event)
+                        bump_or_accept(site, event, event.version(), within(event, old, problem))
                     } else {
                         format!(
                             "take the change back: what is stored as {name} is read as `{}`; release that first, and change its next version",
@@ -264,6 +284,13 @@ fn told(
                         )
                     });
                 }
+            }
+            if let Some(now) = report.renamed(problem) {
+                let key = one.path.rsplit('.').next().unwrap_or_default();
+                one.resolve = Some(format!(
+                    "if it is {} now: write `#[serde(rename = {key:?})]` above that, so that only its name in Rust changes",
+                    now.path
+                ));
             }
             if one.resolve.is_none() {
                 one.resolve = Some(format!("cargo recount schema explain {}", one.code));
@@ -336,7 +363,7 @@ fn of_found(site: &Site<'_>, event: &Event, found: &Found) -> Diagnostic {
     one.path.clone_from(&found.path);
     one.witness.clone_from(&found.witness);
     one.resolve = Some(match found.code.as_str() {
-        "RC2001" | "RC2002" | "RC2003" => bump_or_accept(event),
+        "RC2001" | "RC2002" | "RC2003" => bump_or_accept(site, event, found.version, ""),
         code => format!("cargo recount schema explain {code}"),
     });
     one

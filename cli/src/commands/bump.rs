@@ -157,27 +157,17 @@ fn is_ready(project: &Project, site: &Site<'_>, event: &Event) -> Result<()> {
         .map_err(|error| super::failed(project, &error))?;
     let changes = contract.map(|contract| crate::judge::changes(site, event, &contract));
     let mut changes = changes.into_iter().flatten();
-    let Some(broken) = changes.find(|one| one.severity == Severity::Error) else {
-        return Ok(());
-    };
-    let within = composed(event).into_iter().find(|(name, _)| {
-        let inner = broken.path.strip_prefix(&format!(".{name}"));
-        inner.is_some_and(|inner| inner.starts_with(['.', '[', '{', '<']))
-    });
-    let (what, how) = match within {
-        Some((name, of)) => (
-            format!("what is in `{name}: {of}`"),
-            "in a copy of the value object that only the new type holds",
-        ),
-        None => (format!("`{}`", event.ident), "in the new type"),
-    };
-    Err(Failure::new(
-        codes::NOT_NOW,
-        format!("{what} was changed already, and stored events of v{version} need it as it was"),
-        format!(
-            "take the change back, run `cargo recount schema bump {full}` again, and make the change {how}"
-        ),
-    ))
+    if let Some(broken) = changes.find(|one| one.severity == Severity::Error) {
+        return Err(Failure::new(
+            codes::NOT_NOW,
+            format!(
+                "`{}` was changed already, and stored events of v{version} need it as it was",
+                event.ident
+            ),
+            broken.resolve.unwrap_or_default(),
+        ));
+    }
+    Ok(())
 }
 
 /// `Scheduled` -> `ScheduledV2` -> `ScheduledV3`.

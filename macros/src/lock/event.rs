@@ -291,10 +291,10 @@ impl<'a> Found<'a> {
         let accepted = lock.index.accepted(category.as_deref(), event, *version);
         let entry = lock.index.event(category.as_deref(), event);
         let versions = entry.map_or(&[][..], |entry| entry.versions.as_slice());
-        let frozen = versions.iter().filter(|version| version.status.is_frozen());
         Self {
             contract,
-            newest: frozen
+            newest: versions
+                .iter()
                 .map(|version| version.number)
                 .max()
                 .unwrap_or(*version),
@@ -375,10 +375,19 @@ fn check(
     let each = checked
         .iter()
         .filter(|key| !told.fields.contains(&key.name));
-    let each = each.map(|key| of_field(krate, key));
+    let each = each.map(|key| of_field(krate, key, contract));
+    let mut flattened = keys.iter().filter(|key| key.flatten);
+    let flattened = match (flattened.next(), flattened.next()) {
+        (Some(key), None) => within(key, contract),
+        _ => String::new(),
+    };
+    let then = contract.rust.fields.keys();
+    let own = then.chain(keys.iter().map(|key| &key.name));
+    let own = own.filter(|_| !flattened.is_empty());
     let span = ident.span().resolved_at(Span::mixed_site());
-    let rest =
-        (!told.others).then(|| quote_spanned!(span=> __READ.assert_others(&[#(#fields),*]);));
+    let rest = (!told.others).then(
+        || quote_spanned!(span=> __READ.assert_others(&[#(#fields),*], &[#(#own),*], #flattened);),
+    );
     let others = others.iter().filter_map(|other| other.expression(krate));
     quote! {
         const __READ: #krate::schema::Read = #released
@@ -390,17 +399,24 @@ fn check(
 }
 
 /// At the type of a field: that its JSON is known, and that it reads what was stored.
-fn of_field(krate: &Krate, key: &Key) -> TokenStream {
+fn of_field(krate: &Krate, key: &Key, contract: &Contract) -> TokenStream {
     let (name, ty) = (&key.name, &key.ty);
     let span = span_of(ty);
     if key.by_type {
         let own = krate.at(span);
+        let within = within(key, contract);
         quote_spanned! {span=>
-            const _: () = __READ.assert_shaped_field(#name, <#ty as #own::schema::Shaped>::SHAPE);
+            const _: () = __READ.assert_shaped_field(#name, #within, <#ty as #own::schema::Shaped>::SHAPE);
         }
     } else {
         quote_spanned!(span=> const _: () = __READ.assert_field(#name);)
     }
+}
+
+/// The type within which a field must have changed, if the field itself did not.
+fn within(key: &Key, contract: &Contract) -> String {
+    let ty = verify::field_type(&key.ty);
+    contract.rust.within(&key.ident.to_string(), &ty).to_owned()
 }
 
 /// Whether a field's type is as it was, and made of types whose JSON nobody here can change.
@@ -409,58 +425,23 @@ fn is_as_it_was(key: &Key, contract: &Contract) -> bool {
     then == Some(&verify::field_type(&key.ty)) && is_of_others(&key.ty)
 }
 
-/// Whether a type has the name of one of the language, the standard library, `chrono` or `uuid`, and so have those in it.
+/// Whether a type has the name of one of others, and so have those in it.
 fn is_of_others(ty: &Type) -> bool {
-    const WHOLE: [&str; 28] = [
-        "bool",
-        "char",
-        "u8",
-        "u16",
-        "u32",
-        "u64",
-        "u128",
-        "i8",
-        "i16",
-        "i32",
-        "i64",
-        "i128",
-        "f32",
-        "f64",
-        "String",
-        "str",
-        "Uuid",
-        "Utc",
-        "NaiveDate",
-        "NaiveTime",
-        "NaiveDateTime",
-        "Duration",
-        "IpAddr",
-        "Ipv4Addr",
-        "Ipv6Addr",
-        "SocketAddr",
-        "PathBuf",
-        "SystemTime",
-    ];
-    const OF_PARTS: [&str; 9] = [
-        "Option", "Vec", "VecDeque", "Box", "BTreeMap", "BTreeSet", "HashMap", "HashSet",
-        "DateTime",
-    ];
     let Type::Path(ty) = ty else { return false };
     let path = &ty.path;
     let Some(name) = path.segments.last().filter(|_| path.segments.len() == 1) else {
         return false;
     };
-    let is_among = |names: &[&str]| names.iter().any(|known| name.ident == known);
-    match &name.arguments {
-        PathArguments::None => is_among(&WHOLE),
-        PathArguments::AngleBracketed(parts) => {
-            let mut parts = parts.args.iter();
-            is_among(&OF_PARTS)
-                && parts
-                    .all(|part| matches!(part, GenericArgument::Type(part) if is_of_others(part)))
+    let is_known = recount_schema::lock::is_of_others(&name.ident.to_string());
+    is_known
+        && match &name.arguments {
+            PathArguments::None => true,
+            PathArguments::AngleBracketed(parts) => parts
+                .args
+                .iter()
+                .all(|part| matches!(part, GenericArgument::Type(part) if is_of_others(part))),
+            PathArguments::Parenthesized(_) => false,
         }
-        PathArguments::Parenthesized(_) => false,
-    }
 }
 
 /// The fields of what was released, if it was an object.

@@ -3,7 +3,7 @@
 use proc_macro2::Ident;
 use quote::ToTokens;
 use recount_schema::lock::Contract;
-use recount_schema::{Field, Written};
+use recount_schema::{Advice, Field, Written};
 
 use super::event::fields;
 use crate::diag::Errors;
@@ -13,7 +13,7 @@ use crate::shape::{Described, Key};
 /// A released version, as messages need it.
 pub(super) struct Released<'a> {
     pub(super) contract: &'a Contract,
-    /// The newest version that is released.
+    /// The newest version in the lock.
     pub(super) newest: u32,
     pub(super) since: &'a str,
     pub(super) accepted: &'a [(&'a str, &'a str)],
@@ -37,16 +37,16 @@ impl Released<'_> {
         format!("`{event}` version {version}{since}")
     }
 
-    /// The last of the ways out, unless a newer version is there.
-    fn bump(&self, ident: &Ident) -> String {
-        let Contract { version, .. } = self.contract;
-        if *version < self.newest {
-            return String::new();
-        }
-        format!(
-            ", or begin version {}: `recount schema bump {ident}`",
-            version + 1
-        )
+    /// The last of the ways out.
+    fn advice(&self, ident: &Ident) -> String {
+        let bump = format!("recount schema bump {ident}");
+        let advice = Advice {
+            version: self.contract.version,
+            newest: self.newest,
+            within: "",
+            bump: &bump,
+        };
+        advice.text().to_string()
     }
 }
 
@@ -126,9 +126,9 @@ fn renamed_field(
             key.name
         ),
         format_args!(
-            "write `#[serde(rename = \"{}\")]` above it, so that only its name in Rust changes{}",
+            "write `#[serde(rename = \"{}\")]` above it, so that only its name in Rust changes, or {}",
             field.name,
-            released.bump(ident)
+            released.advice(ident)
         ),
     );
 }
@@ -143,14 +143,15 @@ fn new_field(released: &Released<'_>, ident: &Ident, key: &Key, errors: &mut Err
             released.title()
         ),
         format_args!(
-            "write `{}: Option<{ty}>`, or `#[serde(default)]` above it{}",
+            "write `{}: Option<{ty}>`, or `#[serde(default)]` above it, or {}",
             key.ident,
-            released.bump(ident)
+            released.advice(ident)
         ),
     );
 }
 
 fn gone_field(released: &Released<'_>, ident: &Ident, field: &Field, errors: &mut Errors) {
+    let name = field.name;
     let ty = released.contract.rust.fields.get(field.name);
     let ty = ty.map_or_else(String::new, |ty| format!(": {ty}"));
     errors.at(
@@ -161,9 +162,9 @@ fn gone_field(released: &Released<'_>, ident: &Ident, field: &Field, errors: &mu
             released.title()
         ),
         format_args!(
-            "keep `pub {}{ty}`, or say that it may go: `recount schema accept {ident} --reason \"…\"`{}",
-            field.name,
-            released.bump(ident)
+            "keep `pub {name}{ty}`, with `#[serde(rename = \"{name}\")]` if only its name in Rust changed, or say that it may go: \
+             `recount schema accept {ident} --reason \"…\"`, or {}",
+            released.advice(ident)
         ),
     );
 }

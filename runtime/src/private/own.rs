@@ -50,7 +50,7 @@ pub const fn reads_its_own(category: &str, released: &[(&str, Released)], shapes
             && now.version == own.version
             && is_read(released, own, shapes)
         {
-            own.read_as(now.shape).assert_others(&[]);
+            own.read_as(now.shape).assert_others(&[], &[], "");
         }
     }
 }

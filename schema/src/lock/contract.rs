@@ -71,6 +71,80 @@ pub struct Rust {
     pub fields: BTreeMap<String, String>,
 }
 
+impl Rust {
+    /// The type within which the JSON of a field must have changed, if the field has the type that it had: without what the standard
+    /// library puts around it. Empty if the field itself was changed.
+    ///
+    /// ```
+    /// use recount_schema::lock::Rust;
+    ///
+    /// let fields = [("places".to_owned(), "Option<Vec<Address>>".to_owned())];
+    /// let rust = Rust { ident: "Scheduled".to_owned(), fields: fields.into() };
+    /// assert_eq!(rust.within("places", "Option<Vec<Address>>"), "Address");
+    /// assert_eq!(rust.within("places", "Option<Vec<AddressV2>>"), "");
+    /// ```
+    pub fn within<'a>(&self, field: &str, ty: &'a str) -> &'a str {
+        if self.fields.get(field).is_none_or(|then| then != ty) {
+            return "";
+        }
+        let is_in_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+        let names = ty.split(|c| !is_in_name(c));
+        let names = names.map(|path| path.rsplit(':').next().unwrap_or(path));
+        let mut own = names
+            .filter(|name| name.starts_with(|c: char| c.is_alphabetic()) && !is_of_others(name));
+        match (own.next(), own.next()) {
+            (None, _) => "",
+            (Some(name), None) => name,
+            // Which of them cannot be told.
+            (Some(_), Some(_)) => ty,
+        }
+    }
+}
+
+/// Whether a type's name is that of one of the language, the standard library, `chrono` or `uuid`.
+pub fn is_of_others(name: &str) -> bool {
+    const NAMES: [&str; 37] = [
+        "bool",
+        "char",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "u128",
+        "i8",
+        "i16",
+        "i32",
+        "i64",
+        "i128",
+        "f32",
+        "f64",
+        "String",
+        "str",
+        "Uuid",
+        "Utc",
+        "NaiveDate",
+        "NaiveTime",
+        "NaiveDateTime",
+        "Duration",
+        "IpAddr",
+        "Ipv4Addr",
+        "Ipv6Addr",
+        "SocketAddr",
+        "PathBuf",
+        "SystemTime",
+        "Option",
+        "Vec",
+        "VecDeque",
+        "Box",
+        "BTreeMap",
+        "BTreeSet",
+        "HashMap",
+        "HashSet",
+        "DateTime",
+    ];
+    NAMES.contains(&name)
+}
+
 /// Equal is what has the same text: the order of fields, and the names of recursive shapes, do not count.
 impl PartialEq for Contract {
     fn eq(&self, other: &Self) -> bool {

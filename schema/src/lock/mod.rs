@@ -41,7 +41,7 @@ mod samples;
 #[cfg(feature = "lock")]
 mod store;
 
-pub use contract::{Contract, Rust, shape_of_text, shape_to_text};
+pub use contract::{Contract, Rust, is_of_others, shape_of_text, shape_to_text};
 pub use error::LockError;
 pub use expression::expression;
 #[cfg(feature = "lock")]

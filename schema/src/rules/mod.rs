@@ -1,5 +1,6 @@
 //! The rules by which a shape may change, all of them `const`.
 
+mod advice;
 mod compare;
 mod describe;
 mod key;
@@ -11,6 +12,7 @@ mod rule;
 mod structs;
 mod variants;
 
+pub use advice::Advice;
 pub use compare::compare;
 pub use key::StreamKey;
 pub use lint::{lint, lint_event};

@@ -1,14 +1,15 @@
 //! The rules as the macros ask them: a panic while compiling, at the field that was changed.
 
+use super::advice::Advice;
 use super::compare::Walk;
 use super::path::At;
-use super::report::{Breaks, Problem, Report};
+use super::report::{Breaks, Problem, Report, is_in, split_last};
 use super::rule::Rule;
 use crate::Shape;
 use crate::text::{Text, same};
 
 /// How long a message may be.
-const LENGTH: usize = 640;
+const LENGTH: usize = 1024;
 
 /// A released version of an event, as code must be able to read it.
 ///
@@ -22,7 +23,7 @@ const LENGTH: usize = 640;
 /// const NOW: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u64>("reps"), Field::of::<Option<String>>("note")]));
 /// const READ: Read = RELEASED.read_as(NOW);
 /// const _: () = READ.assert_field("reps");
-/// const _: () = READ.assert_others(&["reps", "note"]);
+/// const _: () = READ.assert_others(&["reps", "note"], &[], "");
 /// ```
 ///
 /// ```compile_fail
@@ -34,7 +35,7 @@ const LENGTH: usize = 640;
 /// const NOW: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u8>("reps")]));
 /// // [RC1011] `reps` of `WorkoutScheduled` version 1 (released in 0.3.0): u32 0..=4294967295 -> u8 0..=255: stored events could not be read
 /// //
-/// // help: take back what it was, or begin version 2: `recount schema bump WorkoutScheduled`
+/// // help: take the change back, and begin version 2 for it: `recount schema bump WorkoutScheduled`
 /// const _: () = RELEASED.read_as(NOW).assert_field("reps");
 /// ```
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +44,7 @@ pub struct Released {
     pub event: &'static str,
     /// The version.
     pub version: u32,
-    /// The newest version that is released: an older one is not followed by a new one.
+    /// The newest version in the lock: an older one is not followed by a new one.
     pub newest: u32,
     /// The release in which it was released; may be empty.
     pub since: &'static str,
@@ -79,9 +80,9 @@ impl Released {
     }
 
     #[track_caller]
-    const fn assert(&self, problem: &Problem) {
+    const fn assert(&self, problem: &Problem, found: &Report, within: &str) {
         if self.is_refused(problem) {
-            let message = self.message(problem);
+            let message = self.message(problem, found, within);
             panic!("{}", message.as_str());
         }
     }
@@ -98,20 +99,23 @@ impl Released {
         false
     }
 
-    /// What is wrong and what would happen, then what to write.
-    const fn message(&self, problem: &Problem) -> Text<LENGTH> {
+    /// What is wrong and what would happen, then what to write. It lies within a type, or in the event itself.
+    const fn message(&self, problem: &Problem, found: &Report, within: &str) -> Text<LENGTH> {
         let path = problem.path.as_str();
-        // Without the dot in front.
-        let place = if path.is_empty() {
-            path
-        } else {
-            path.split_at(1).1
+        let place = without_dot(path);
+        let renamed = match found.renamed(problem) {
+            Some(now) if self.is_refused(now) => Some(now),
+            _ => None,
         };
-        let mut text = Text::new().with("[").with(problem.rule.code()).with("] ");
+        let rule = match renamed {
+            Some(_) => Rule::FieldRenamed,
+            None => problem.rule,
+        };
+        let mut text = Text::new().with("[").with(rule.code()).with("] ");
         if !place.is_empty() {
             text = text.with("`").with(place).with("`");
         }
-        match problem.rule {
+        match rule {
             Rule::FieldAdded => {
                 text.push(" is required, but ");
                 self.push_title(&mut text);
@@ -127,32 +131,49 @@ impl Released {
                     text.push(" of ");
                 }
                 self.push_title(&mut text);
-                text.push(": ");
-                problem.push_change(&mut text);
+                if let Some(now) = renamed {
+                    text.push(" is called `");
+                    text.push(without_dot(now.path.as_str()));
+                    text.push("` now");
+                } else {
+                    text.push(": ");
+                    problem.push_change(&mut text);
+                }
                 text.push(": stored events could not be read");
             }
         }
         text.push("\n\nhelp: ");
-        match problem.rule {
-            Rule::FieldAdded => text.push("make it an `Option`, or write `#[serde(default)]` above it"),
-            Rule::FieldRemoved => {
-                text.push("keep it, or say that it may go: `recount schema accept ");
-                text.push(self.event);
-                text.push(" --reason \"…\"`");
+        match rule {
+            Rule::FieldAdded => {
+                text.push("make it an `Option`, or write `#[serde(default)]` above it, or ");
             }
-            Rule::UnknownShape => text.push(
-                "derive `ValueObject` for its type, or write `#[event(opaque = \"name@1\")]` above it",
-            ),
-            _ => text.push("take back what it was"),
+            Rule::FieldRenamed => {
+                text.push("write `#[serde(rename = \"");
+                text.push(split_last(path).1);
+                text.push("\")]` above it, so that only its name in Rust changes, or ");
+            }
+            Rule::FieldRemoved => {
+                text.push("keep it, with `#[serde(rename = \"");
+                text.push(split_last(path).1);
+                text.push("\")]` if only its name in Rust changed, or say that it may go: `recount schema accept ");
+                text.push(self.event);
+                text.push(" --reason \"…\"`, or ");
+            }
+            Rule::UnknownShape => {
+                return text.with(
+                    "derive `ValueObject` for its type, or write `#[event(opaque = \"name@1\")]` above it",
+                );
+            }
+            _ => {}
         }
-        if self.version < self.newest {
-            return text;
-        }
-        text.with(", or begin version ")
-            .with_number(self.version as u128 + 1)
-            .with(": `recount schema bump ")
-            .with(self.event)
-            .with("`")
+        let bump: Text<160> = Text::new().with("recount schema bump ").with(self.event);
+        let advice = Advice {
+            version: self.version,
+            newest: self.newest,
+            within,
+            bump: bump.as_str(),
+        };
+        text.with(advice.text().as_str())
     }
 
     /// `` `Opened` version 1 (released in 0.3.0) ``
@@ -214,38 +235,22 @@ impl Read {
     /// If stored payloads could not be read: that is its purpose.
     #[track_caller]
     pub const fn assert_field(&self, field: &str) {
-        if self.agrees {
-            return;
-        }
-        let found = self.released.problems(self.now);
-        let problems = found.problems();
-        let mut next = 0;
-        while next < problems.len() {
-            if is_in(problems[next].path.as_str(), field) {
-                self.released.assert(&problems[next]);
-            }
-            next += 1;
-        }
+        self.assert_within(field, "");
     }
 
     /// The same for a field whose type is [`Shaped`](crate::Shaped): naming its shape asks for that, in the same constant, of which there
-    /// are as many as fields.
+    /// are as many as fields. If the field is as it was, a problem lies within a type that it names.
     ///
     /// # Panics
     ///
     /// If stored payloads could not be read: that is its purpose.
     #[track_caller]
-    pub const fn assert_shaped_field(&self, field: &str, _: &Shape) {
-        self.assert_field(field);
+    pub const fn assert_shaped_field(&self, field: &str, within: &str, _: &Shape) {
+        self.assert_within(field, within);
     }
 
-    /// Panics, while compiling, with the first of the problems that lies in none of these fields: what was stored and has no field.
-    ///
-    /// # Panics
-    ///
-    /// If stored payloads could not be read, or more problems were found than can be told: that is its purpose.
     #[track_caller]
-    pub const fn assert_others(&self, fields: &[&str]) {
+    const fn assert_within(&self, field: &str, within: &str) {
         if self.agrees {
             return;
         }
@@ -253,10 +258,37 @@ impl Read {
         let problems = found.problems();
         let mut next = 0;
         while next < problems.len() {
-            if !is_in_any(problems[next].path.as_str(), fields) {
-                self.released.assert(&problems[next]);
-            }
+            let problem = &problems[next];
             next += 1;
+            if is_in(problem.path.as_str(), field) {
+                let within = if problem.is_within(field) { within } else { "" };
+                self.released.assert(problem, &found, within);
+            }
+        }
+    }
+
+    /// Panics, while compiling, with the first of the problems that lies in none of these fields: what was stored and has no field,
+    /// and what is in a type that is flattened, beside the event's own fields of then and now.
+    ///
+    /// # Panics
+    ///
+    /// If stored payloads could not be read, or more problems were found than can be told: that is its purpose.
+    #[track_caller]
+    pub const fn assert_others(&self, fields: &[&str], own: &[&str], flattened: &str) {
+        if self.agrees {
+            return;
+        }
+        let found = self.released.problems(self.now);
+        let problems = found.problems();
+        let mut next = 0;
+        while next < problems.len() {
+            let problem = &problems[next];
+            next += 1;
+            let path = problem.path.as_str();
+            if !is_in_any(path, fields) {
+                let within = if is_in_any(path, own) { "" } else { flattened };
+                self.released.assert(problem, &found, within);
+            }
         }
         assert!(
             found.more() == 0,
@@ -265,20 +297,12 @@ impl Read {
     }
 }
 
-/// Whether a path begins with a field.
-const fn is_in(path: &str, field: &str) -> bool {
-    let (path, field) = (path.as_bytes(), field.as_bytes());
-    if path.len() <= field.len() || path[0] != b'.' {
-        return false;
+const fn without_dot(path: &str) -> &str {
+    if path.is_empty() {
+        path
+    } else {
+        path.split_at(1).1
     }
-    let mut at = 0;
-    while at < field.len() {
-        if path[at + 1] != field[at] {
-            return false;
-        }
-        at += 1;
-    }
-    path.len() == field.len() + 1 || matches!(path[field.len() + 1], b'.' | b'[' | b'{' | b'<')
 }
 
 const fn is_in_any(path: &str, fields: &[&str]) -> bool {
@@ -310,10 +334,10 @@ mod tests {
     };
 
     fn of(now: &'static Shape) -> Vec<String> {
-        let problems = WRITTEN.problems(now);
-        let problems = problems.problems().iter();
+        let found = WRITTEN.problems(now);
+        let problems = found.problems().iter();
         problems
-            .map(|problem| WRITTEN.message(problem).to_string())
+            .map(|problem| WRITTEN.message(problem, &found, "").to_string())
             .collect()
     }
 
@@ -327,13 +351,73 @@ mod tests {
             of(&NOW),
             [
                 "[RC1011] `reps[]` of `set.done` version 2 (released in 0.3.0): u16 0..=65535 -> u8 0..=255: stored events could not be read\n\n\
-                 help: take back what it was, or begin version 3: `recount schema bump set.done`",
+                 help: take the change back, and begin version 3 for it: `recount schema bump set.done`",
                 "[RC1001] `reps_note` of `set.done` version 2 (released in 0.3.0) is gone: what is stored of it would be dropped on every read\n\n\
-                 help: keep it, or say that it may go: `recount schema accept set.done --reason \"…\"`, or begin version 3: `recount schema bump set.done`",
+                 help: keep it, with `#[serde(rename = \"reps_note\")]` if only its name in Rust changed, or say that it may go: \
+                 `recount schema accept set.done --reason \"…\"`, or take the change back, and begin version 3 for it: `recount schema bump set.done`",
                 "[RC1002] `sets` is required, but `set.done` version 2 (released in 0.3.0) does not have it: stored events could not be read\n\n\
-                 help: make it an `Option`, or write `#[serde(default)]` above it, or begin version 3: `recount schema bump set.done`",
+                 help: make it an `Option`, or write `#[serde(default)]` above it, or take the change back, and begin version 3 for it: `recount schema bump set.done`",
             ]
         );
+    }
+
+    #[test]
+    fn a_change_in_a_flattened_type_lies_within_that_type_and_one_beside_it_does_not() {
+        const PLACE: Shape = Shape::Struct(Struct::new(&[Field::of::<String>("zip")]));
+        const MOVED: Shape = Shape::Struct(Struct::new(&[Field::of::<String>("postcode")]));
+        const SOLD: Released = Released {
+            // As a lock has it.
+            shape: &Shape::Struct(Struct::new(&[
+                Field::of::<String>("zip"),
+                Field::of::<u32>("cents"),
+            ])),
+            ..WRITTEN
+        };
+        const INSIDE: Shape = Shape::Struct(Struct::new(&[
+            Field::new("place", &MOVED).flattened(),
+            Field::of::<u32>("cents"),
+        ]));
+        const BESIDE: Shape =
+            Shape::Struct(Struct::new(&[Field::new("place", &PLACE).flattened()]));
+        let refused = |now: &'static Shape| {
+            let panic = std::panic::catch_unwind(|| {
+                SOLD.read_as(now)
+                    .assert_others(&[], &["place", "cents"], "Place");
+            });
+            *panic.unwrap_err().downcast::<String>().unwrap()
+        };
+        let inside = refused(&INSIDE);
+        assert!(
+            inside.starts_with(
+                "[RC1004] `zip` of `set.done` version 2 (released in 0.3.0) is called `postcode` now"
+            ) && inside.contains("take back what changed in `Place`"),
+            "{inside}"
+        );
+        let beside = refused(&BESIDE);
+        assert!(
+            beside.starts_with("[RC1001] `cents`") && beside.contains("take the change back, and"),
+            "{beside}"
+        );
+    }
+
+    #[test]
+    fn a_field_is_taken_for_renamed_only_if_one_of_its_kind_came_beside_it() {
+        const TWO: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u16>>("reps"),
+            Field::of::<String>("note"),
+            Field::of::<String>("by"),
+        ]));
+        const OTHER: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u16>>("reps"),
+            Field::of::<bool>("note"),
+        ]));
+        const ONE: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<Vec<u16>>("reps"),
+            Field::of::<String>("note"),
+        ]));
+        assert!(of(&TWO)[0].starts_with("[RC1001] `reps_note`"));
+        assert!(of(&OTHER)[0].starts_with("[RC1001] `reps_note`"));
+        assert!(of(&ONE)[0].contains("is called `note` now"));
     }
 
     #[test]

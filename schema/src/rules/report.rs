@@ -84,6 +84,20 @@ impl Problem {
         after: Text::new(),
     };
 
+    /// Whether it lies in what a field of the event holds, and not in the field itself.
+    pub const fn is_within(&self, field: &str) -> bool {
+        let path = self.path.as_str();
+        let is_of_field = matches!(
+            self.rule,
+            Rule::FieldAdded
+                | Rule::FieldRemoved
+                | Rule::BecameRequired
+                | Rule::UnknownFieldDenied
+                | Rule::DuplicateField
+        );
+        is_in(path, field) && !(is_of_field && path.len() == field.len() + 1)
+    }
+
     /// Before and after: `u16 0..=65535 -> u8 0..=255`, or the rule's title where there is nothing to be said.
     pub(super) const fn push_change<const N: usize>(&self, text: &mut Text<N>) {
         let (before, after) = (self.before.as_str(), self.after.as_str());
@@ -147,6 +161,31 @@ impl<const KEPT: usize> Report<KEPT> {
         self.more
     }
 
+    /// The one field that came where this one went, with JSON of the same kind: what it is called now, as far as can be told.
+    pub const fn renamed(&self, gone: &Problem) -> Option<&Problem> {
+        if !matches!(gone.rule, Rule::FieldRemoved) {
+            return None;
+        }
+        let (mut came, mut next) = (None, 0);
+        while next < self.len {
+            let problem = &self.problems[next];
+            next += 1;
+            if matches!(problem.rule, Rule::FieldAdded)
+                && same(problem.after.as_str(), gone.before.as_str())
+                && same(
+                    split_last(problem.path.as_str()).0,
+                    split_last(gone.path.as_str()).0,
+                )
+            {
+                if came.is_some() {
+                    return None;
+                }
+                came = Some(problem);
+            }
+        }
+        came
+    }
+
     /// Whether nothing was found.
     pub const fn is_clean(&self) -> bool {
         self.breaks.is_nothing()
@@ -202,6 +241,32 @@ impl<const KEPT: usize> Report<KEPT> {
         };
         self.len += 1;
     }
+}
+
+/// Whether a path begins with a field.
+pub(super) const fn is_in(path: &str, field: &str) -> bool {
+    let (path, field) = (path.as_bytes(), field.as_bytes());
+    if path.len() <= field.len() || path[0] != b'.' {
+        return false;
+    }
+    let mut at = 0;
+    while at < field.len() {
+        if path[at + 1] != field[at] {
+            return false;
+        }
+        at += 1;
+    }
+    path.len() == field.len() + 1 || matches!(path[field.len() + 1], b'.' | b'[' | b'{' | b'<')
+}
+
+/// A path up to its last key, and that key.
+pub(super) const fn split_last(path: &str) -> (&str, &str) {
+    let bytes = path.as_bytes();
+    let mut at = bytes.len();
+    while at > 0 && bytes[at - 1] != b'.' {
+        at -= 1;
+    }
+    path.split_at(at)
 }
 
 impl<const KEPT: usize> fmt::Debug for Report<KEPT> {

@@ -1,0 +1,28 @@
+//! A field of a value object has another name.
+
+use recount::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Zip(pub String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Address {
+    pub street: String,
+    pub postcode: Zip,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub enum Target {
+    Heart { beats: u8 },
+    Power(u16),
+    Free,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Scheduled {
+    pub title: String,
+    pub place: Address,
+    pub target: Target,
+}
+
+fn main() {}
