@@ -432,13 +432,42 @@ fn of_absent(
                         "released, but not known to the code any more: history with it could not be read",
                     )
                 };
-                rule(broken, Severity::Error, message).resolve(format!(
-                    "bring its type back, or pass over it: `#[aggregate(retired({name:?}))]`"
-                ))
+                let resolve = if is_known {
+                    "bring its type and its conversion back".to_owned()
+                } else {
+                    bring_back(site, category, name, version)
+                };
+                rule(broken, Severity::Error, message).resolve(resolve)
             }
         }
     };
     Some(one.of(full, number))
+}
+
+/// What to do about an event that nothing reads: where `retired` stands, or how a whole aggregate may go.
+fn bring_back(site: &Site<'_>, category: Option<&str>, name: &str, version: &Version) -> String {
+    let Some(category) = category else {
+        return "bring its type back".to_owned();
+    };
+    let mut aggregates = site.aggregates.iter();
+    if let Some(of) = aggregates.find(|of| of.category == category) {
+        return format!(
+            "bring its type and its method back, or pass over it: write `retired({name:?})` in `#[aggregate(…)]` of `{}`, {}:{}",
+            of.ident,
+            of.file.display(),
+            of.line
+        );
+    }
+    let event = format!("{} v{}", full_name(Some(category), name), version.number);
+    let retire = match version.status {
+        Status::Retired => String::new(),
+        _ => format!("`cargo recount schema retire {event}`, "),
+    };
+    format!(
+        "bring the aggregate of `{category}` back: nothing else reads its streams;\nit may go when nothing of it is stored any more: \
+         `cargo recount schema scan --store URL --out scan.json` while it is there, and without it {retire}\
+         `cargo recount schema drop {event} --evidence scan.json`"
+    )
 }
 
 /// The events of a site by their names, with all versions of the code and of the lock.
