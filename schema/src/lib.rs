@@ -40,7 +40,7 @@ pub mod values;
 
 pub use digest::digest;
 pub use rules::{
-    Advice, Breaks, Level, Problem, Read, Released, Report, Rule, StreamKey, compare, lint,
+    Advice, Breaks, Guard, Level, Problem, Read, Released, Report, Rule, StreamKey, compare, lint,
     lint_event,
 };
 pub use shape::{

@@ -303,8 +303,8 @@ fn value_objects_that_two_versions_share_are_named() {
     project.recount(&["bump", "Scheduled"]).says(
         2,
         &[
-            "what is in `places: Vec<Place>` was changed already",
-            "make the change in a copy of the value object that only the new type holds",
+            "`Scheduled` was changed already",
+            "take back what changed in `Place`, which all versions share",
         ],
     );
     project.edit("src/lib.rs", "pub zip: u32", "pub zip: String");

@@ -431,7 +431,7 @@ fn a_released_version_grows_by_the_rules_and_everything_later_must_read_both() {
     let exported = &exported["data"]["$defs"]["workout.Cancelled.v1"];
     let note = "not always written, may be missing when read";
     assert_eq!(exported["properties"]["reason"]["$comment"], note);
-    assert_eq!(exported.get("required"), None, "{exported:#}");
+    assert_eq!(exported["required"], json!([]), "{exported:#}");
     project.catalogue(&[]).says(0, &[note]);
     project
         .recount(&["check", "--against", "main"])
@@ -464,6 +464,53 @@ fn a_change_of_what_was_never_stored_is_accepted_with_a_reason() {
     project
         .recount(&["accept", "--reason", "whatever"])
         .says(2, &["a reason is given for one event"]);
+}
+
+#[test]
+fn one_accept_is_enough_for_fields_that_are_new_or_renamed_also_within_a_value_object() {
+    let project = Project::new("life7");
+    let derives = "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]";
+    let place = format!("pub place: Place,\n}}\n{derives}\npub struct Place {{ pub zip: String }}");
+    project.edit(
+        "src/lib.rs",
+        &format!("{FIELD}\n}}"),
+        &format!("{FIELD}\n{place}"),
+    );
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.recount(&["release"]).says(0, &[]);
+    project.commit();
+
+    project.edit("src/lib.rs", "pub title", "pub name");
+    project.edit(
+        "src/lib.rs",
+        FIELD,
+        "pub minutes: u16,\n    pub coach: String,",
+    );
+    project.edit("src/lib.rs", "pub zip", "pub code");
+    project.recount(&["check"]).says(1, &["error[RC1002]"]);
+    let accept = ["accept", "Scheduled", "--reason", "never stored"];
+    project
+        .recount(&accept)
+        .says(0, &["5 broken rules accepted: never stored"]);
+    project.test().says(0, &[]);
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["2 versions"]);
+    project.recount(&accept).says(0, &["nothing to accept"]);
+
+    // From now on all of it must be read.
+    project.edit("src/lib.rs", "pub coach: String,\n", "");
+    project.recount(&["check"]).says(
+        1,
+        &[
+            "warning[RC1001] workout.Scheduled v1 .coach",
+            "error[RC3007] workout.Scheduled v1: .coach went since it was released",
+        ],
+    );
+    project
+        .test()
+        .says(101, &["[RC1001] `coach` of `Scheduled` version 1"]);
 }
 
 #[test]
