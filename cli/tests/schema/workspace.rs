@@ -240,7 +240,10 @@ fn in_a_workspace_all_locks_are_looked_at_and_values_of_any_crate_are_known() {
         .says(1, &["error[RC1010] day.DayClosed v1 .last.zip"]);
     project.recount(&["bump", "Sent"]).says(
         2,
-        &["what is in `to: values_one::Address` was changed already"],
+        &[
+            "`Sent` was changed already",
+            "take back what changed in `values_one::Address`",
+        ],
     );
     project.git(&["checkout", "--quiet", "values"]);
     project
