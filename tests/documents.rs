@@ -94,6 +94,36 @@ fn every_file_that_a_document_names_is_there() {
     }
 }
 
+/// Benchmarks and fuzz targets that are workspaces of their own are not built with the others, so nothing else would tell.
+#[test]
+fn every_file_that_code_takes_from_elsewhere_is_there() {
+    let (mut takers, mut named) = (Vec::new(), 0);
+    for folder in ["cli", "examples", "macros", "runtime", "schema", "tests"] {
+        files(Path::new(folder), ".rs", &mut takers);
+        files(Path::new(folder), "Cargo.toml", &mut takers);
+    }
+    for file in takers {
+        let text = fs::read_to_string(&file).unwrap();
+        for line in text.lines() {
+            let taken = if file.ends_with("Cargo.toml") {
+                line.split_once("path = \"").map(|(_, taken)| taken)
+            } else {
+                line.strip_prefix("#[path = \"")
+            };
+            let Some((path, _)) = taken.and_then(|taken| taken.split_once('"')) else {
+                continue;
+            };
+            assert!(
+                file.with_file_name(path).exists(),
+                "{} takes `{path}`, which is not there",
+                file.display()
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 20, "{named} files are taken");
+}
+
 /// The rows of the comparison's two tables, changes that are refused and changes that pass: what is said of ours.
 fn comparison(guide: &str) -> Vec<Vec<&str>> {
     let (_, section) = guide.split_once("\n# What others detect\n").unwrap();
