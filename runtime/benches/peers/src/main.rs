@@ -22,7 +22,7 @@ use contest::{About, Effort, Figure, Job, Place, Program, Work, entry};
 
 use places::Places;
 
-const ROUNDS: u64 = 3;
+const ROUNDS: u64 = 5;
 /// Who took so long for a work does it no more, and has fewer rounds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What comes before questions to the contenders of this program.
