@@ -38,7 +38,7 @@ codes! {
     NO_LOCK = "RC3001" Stops "no lock was found":
         "Nothing is asked of a package whose events are not locked.\n\nBegin with `cargo recount schema init`.";
     LOCK_UNREADABLE = "RC3002" Stops "a file of the lock cannot be read":
-        "It ends in the middle, holds the markers of a merge, was written by a newer release, or is no TOML or JSON. Nothing can be said of events as long as it is not mended.\n\nRestore the file from version control; after a merge keep the entries of both sides, each whole: with its own `[[event]]`, `category` and `name`, which the two sides may share in the conflict.";
+        "It ends in the middle, holds the markers of a merge, was written by a newer release, or is no TOML or JSON. Nothing can be said of events as long as it is not mended.\n\nRestore the file from version control; after a merge keep the entries of both sides, each whole: with its own `[[event]]`, `category` and `name`, which the two sides may share in the conflict. Of a version that both sides changed, take the entry and the files of one side, that of the branch which the other is compared with, and run `cargo recount schema accept`.";
     NOT_LOCKED = "RC3003" Fails "an event of the code is not in the lock":
         "It is new. A draft may change as it likes; once it is released it may not.\n\n`cargo recount schema accept` takes it over as a draft.";
     DRAFT_CHANGED = "RC3004" Fails "a draft is not what the code says":
@@ -48,9 +48,9 @@ codes! {
     DRAFT_LEFT = "RC3006" Fails "a draft is left in a release":
         "What a release writes must be locked.\n\n`cargo recount schema release` releases all drafts.";
     GROWN = "RC3007" Fails "what a released version writes has changed":
-        "Stored payloads stay readable, but the lock does not know what is written now, so a later change of it would go unnoticed.\n\n`cargo recount schema accept EVENT --reason \"…\"` takes that over.";
+        "The lock does not know what is written now, so a later change of it would go unnoticed. Whatever else is told of the event says whether stored payloads stay readable.\n\n`cargo recount schema accept EVENT --reason \"…\"` takes that over.";
     CHANGED_SINCE_BASE = "RC3008" Fails "what was released was changed":
-        "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files from the base revision, and write the next version of the event.";
+        "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files and their entries in `lock.toml` from the base revision, and write the next version of the event. After a merge of two branches that both changed it, take all of `schema/` from the base revision, and run `cargo recount schema accept`.";
     GONE_SINCE_BASE = "RC3009" Fails "what was released is not in the lock any more":
         "The list of released versions only grows.\n\nRestore the lines from the base revision.";
     PASSED_OVER = "RC3010" Warns "the code passes over an event that the lock has as released":

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recount_schema::lock::{Accepted, Contract, Policy, Status, Version};
-use recount_schema::{Advice, Breaks, Level, Problem, Report, Rule, compare, lint_event};
+use recount_schema::{Advice, Breaks, Guard, Level, Problem, Report, Rule, compare, lint_event};
 
 use crate::code::{Event, Found, Site, damaged, full_name};
 use crate::codes;
@@ -215,9 +215,7 @@ pub fn extended(contract: &Contract, code: &Contract) -> String {
     } else {
         named.join(", and ")
     };
-    format!(
-        "{what} since it was released: stored payloads stay readable, but the lock does not know what is written now"
-    )
+    format!("{what} since it was released, and the lock does not know what is written now")
 }
 
 /// What is wrong with a shape by itself.
@@ -276,7 +274,9 @@ fn told(
                 one.witness = witness(problem, is_alone, old.shape, event.contract.shape);
                 if severity == Severity::Error {
                     one.resolve = Some(if name == event.name() {
-                        bump_or_accept(site, event, event.version(), within(event, old, problem))
+                        let within = within(event, old, problem);
+                        let advice = bump_or_accept(site, event, event.version(), within);
+                        format!("{}{advice}", kept_readable(problem))
                     } else {
                         format!(
                             "take the change back: what is stored as {name} is read as `{}`; release that first, and change its next version",
@@ -298,6 +298,17 @@ fn told(
             Some(one)
         })
         .collect()
+}
+
+/// The nearest way out, where a field alone is in the way.
+fn kept_readable(problem: &Problem) -> &'static str {
+    match problem.rule {
+        Rule::FieldAdded | Rule::BecameRequired => {
+            "make it an `Option`, or write `#[serde(default)]` above it; or "
+        }
+        Rule::FieldRemoved => "keep it; or ",
+        _ => "",
+    }
 }
 
 fn some(text: &str) -> Option<String> {
@@ -340,8 +351,12 @@ pub fn in_words(problem: &Problem) -> String {
 }
 
 /// How serious a problem is; nothing if the policy switches its rule off. What hits only processes of the last release is
-/// a warning, unless the policy names the rule.
+/// a warning, unless the policy names the rule. What does not compile is an error, whatever the policy says.
 pub fn severity(policy: &Policy, problem: &Problem) -> Option<Severity> {
+    let hits_stored = problem.breaks.has(Breaks::BACKWARD) || problem.breaks.has(Breaks::MEANING);
+    if hits_stored && problem.rule.guard() == Guard::Compiler {
+        return Some(Severity::Error);
+    }
     let level = policy.level(problem.rule)?;
     let is_forward_only = problem.breaks == Breaks::FORWARD;
     if is_forward_only && !policy.rules.contains_key(problem.rule.code()) {
@@ -452,7 +467,8 @@ fn bring_back(site: &Site<'_>, category: Option<&str>, name: &str, version: &Ver
     let mut aggregates = site.aggregates.iter();
     if let Some(of) = aggregates.find(|of| of.category == category) {
         return format!(
-            "bring its type and its method back, or pass over it: write `retired({name:?})` in `#[aggregate(…)]` of `{}`, {}:{}",
+            "if it only has another name now: write `#[event(formerly = {name:?})]` above its type; else bring its type and its method \
+             back, or give up what is stored of it, which is passed over then: write `retired({name:?})` in `#[aggregate(…)]` of `{}`, {}:{}",
             of.ident,
             of.file.display(),
             of.line

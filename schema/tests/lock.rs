@@ -118,11 +118,11 @@ fn what_is_broken_in_the_index_is_named_with_its_line() {
         ),
         (
             &twice,
-            "lock.toml:7: `done` v1 is listed twice; remove one of the two",
+            "lock.toml:7: `done` v1 is listed twice; keep the entry of the side whose files are there",
         ),
         (
             &twice_event,
-            "lock.toml:9: event `done` is listed twice; remove one of the two",
+            "lock.toml:9: event `done` is listed twice; keep the entry of the side whose files are there",
         ),
     ];
     for (text, expected) in cases {
@@ -430,7 +430,7 @@ fn an_aggregate_is_read_and_written_with_the_form_of_its_id_where_that_is_known(
     );
     assert_eq!(
         error(&text.replace("workout", "plan")),
-        "lock.toml:7: aggregate `plan` is listed twice; remove one of the two"
+        "lock.toml:7: aggregate `plan` is listed twice; keep the entry of the side whose files are there"
     );
 }
 

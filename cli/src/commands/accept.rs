@@ -100,7 +100,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
     });
     outcome.then = match files.is_empty() {
         true if outcome.diagnostics.is_empty() => {
-            "nothing to accept: the lock is what the code says".to_owned()
+            "nothing to accept; `cargo recount schema check` says whether all is well".to_owned()
         }
         true => String::new(),
         false => format!("written: {}", files.join(", ")),

@@ -72,7 +72,7 @@ pub fn run(common: &Common, word: &str) -> Result<Outcome> {
         ));
     }
     steps.push(format!(
-        "wherever `{}` is recorded, record `{next}`; the compiler names the places",
+        "record `{next}` wherever `{}` is recorded; a command that still returns the old one does not compile where it is executed",
         event.ident
     ));
     steps.push("cargo recount schema accept".to_owned());

@@ -69,12 +69,34 @@ pub fn run(common: &Common, against: Option<&str>, release: bool) -> Result<Outc
     };
     if !outcome.has_errors() {
         outcome.then = format!(
-            "{} of {} checked: all that was released can be read, as before",
+            "{} of {} checked: all that was released can be read, as before{}",
             number(versions, "version"),
-            number(sites.len(), "lock")
+            number(sites.len(), "lock"),
+            but_for(&sites)
         );
     }
     Ok(outcome)
+}
+
+/// What was given up: it is not read as before, and whoever reads the last line only is to know.
+fn but_for(sites: &[Site<'_>]) -> String {
+    let locks = sites.iter().map(|site| &site.lock.index);
+    let accepted: usize = locks.map(|index| index.accepted.len()).sum();
+    let aggregates = sites.iter().flat_map(|site| &site.aggregates);
+    let passed_over: usize = aggregates.map(|of| of.retired.len()).sum();
+    let accepted = (accepted > 0).then(|| {
+        let broken = number(accepted, "broken rule");
+        format!("{broken} accepted with a reason (`[[accepted]]` in lock.toml)")
+    });
+    let passed_over = (passed_over > 0).then(|| {
+        let events = number(passed_over, "event");
+        format!("{events} passed over (`retired` on an aggregate)")
+    });
+    let all: Vec<_> = accepted.into_iter().chain(passed_over).collect();
+    match all.as_slice() {
+        [] => String::new(),
+        all => format!(", but for {}", all.join(" and ")),
+    }
 }
 
 /// What the compiler refuses for a lock that is not looked at: that of a crate which the package depends on.

@@ -177,7 +177,9 @@ fn proof(
                     "{file} did not look at {full}, only at streams of: {}",
                     looked.join(", ")
                 ),
-                format!("it may be of another package; scan with this one:\n{scan_now}"),
+                format!(
+                    "it may be of another package, or of a revision without this aggregate; scan with one that has it:\n{scan_now}"
+                ),
             ));
         }
     };
@@ -191,7 +193,7 @@ fn proof(
                 "{} holds {full} v{version}: {} of them on {taken_at}",
                 scan.store, stored.count
             ),
-            "leave it retired: what is stored stays stored, and is still read; a scan of another store, or of one made anew, may show none".to_owned(),
+            "leave it retired: what is stored stays stored; a scan of another store, or of one made anew, may show none".to_owned(),
         ));
     }
     Ok(scan)

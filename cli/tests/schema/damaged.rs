@@ -64,7 +64,7 @@ fn every_damage_of_the_files_is_told_with_its_place_and_what_to_do() {
         2,
         &[
             "event `workout.Cancelled` is listed twice",
-            "to do: remove one of the two",
+            "to do: keep the entry of the side whose files are there",
         ],
     );
     damage(LOCK, &lock.replace("released", "relased"));

@@ -504,8 +504,8 @@ fn one_accept_is_enough_for_fields_that_are_new_or_renamed_also_within_a_value_o
     project.recount(&["check"]).says(
         1,
         &[
-            "warning[RC1001] workout.Scheduled v1 .coach",
-            "error[RC3007] workout.Scheduled v1: .coach went since it was released",
+            "error[RC1001] workout.Scheduled v1 .coach",
+            "to do: keep it; or take the change back",
         ],
     );
     project

@@ -131,6 +131,6 @@ impl Season {
         .says(1, &["error[RC1002] season.Scheduled v1 .title"]);
     project.test().says(
         101,
-        &["[RC1001] `weeks` of `Scheduled` version 1 (released in 0.3.0) is gone"],
+        &["[RC1004] `weeks` of `Scheduled` version 1 (released in 0.3.0)"],
     );
 }

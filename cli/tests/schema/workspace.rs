@@ -242,7 +242,7 @@ fn in_a_workspace_all_locks_are_looked_at_and_values_of_any_crate_are_known() {
         2,
         &[
             "`Sent` was changed already",
-            "take back what changed in `values_one::Address`",
+            "take back what changed in `Address`",
         ],
     );
     project.git(&["checkout", "--quiet", "values"]);

@@ -111,9 +111,16 @@ impl fmt::Display for LockError {
                 "[RC1006] {}: missing, but listed for {listed} in lock.toml; restore it from version control",
                 file.display()
             ),
+            Self::MergeMarker { file, line } if file.ends_with("lock.toml") => write!(
+                f,
+                "{}:{line}: a merge left its markers; keep the entries of both sides, each with its `[[event]]`, `category` and `name`, \
+                 but of a version that both changed the entry and the files of one side, and run `recount schema accept`",
+                file.display()
+            ),
             Self::MergeMarker { file, line } => write!(
                 f,
-                "{}:{line}: a merge left its markers; keep the entries of both sides, each with its `[[event]]`, `category` and `name`",
+                "{}:{line}: a merge left its markers; take the file of one side, and the version's entry in lock.toml of the same side, \
+                 and run `recount schema accept`",
                 file.display()
             ),
             Self::Truncated { file, line } => write!(
@@ -141,7 +148,7 @@ impl fmt::Display for LockError {
             Self::Double { file, line, entry } => {
                 write!(
                     f,
-                    "{}:{line}: {entry} is listed twice; remove one of the two",
+                    "{}:{line}: {entry} is listed twice; keep the entry of the side whose files are there",
                     file.display()
                 )
             }
