@@ -126,7 +126,7 @@ pub enum Action {
         #[arg(long)]
         release: bool,
     },
-    /// Take drafts over from the code; released versions only with a reason
+    /// Take drafts over from the code; a released version only by its name, and with a reason where it breaks a rule
     Accept {
         /// The event: its stored name, with its category before a point where it has to be, or its type
         event: Option<String>,

@@ -48,7 +48,7 @@ codes! {
     DRAFT_LEFT = "RC3006" Fails "a draft is left in a release":
         "What a release writes must be locked.\n\n`cargo recount schema release` releases all drafts.";
     GROWN = "RC3007" Fails "what a released version writes has changed":
-        "The lock does not know what is written now, so a later change of it would go unnoticed. Whatever else is told of the event says whether stored payloads stay readable.\n\n`cargo recount schema accept EVENT --reason \"…\"` takes that over.";
+        "The lock does not know what is written now, so a later change of it would go unnoticed. Whatever else is told of the event says whether stored payloads stay readable.\n\n`cargo recount schema accept EVENT` takes that over.";
     CHANGED_SINCE_BASE = "RC3008" Fails "what was released was changed":
         "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files and their entries in `lock.toml` from the base revision, and write the next version of the event. After a merge of two branches that both changed it, take all of `schema/` from the base revision, and run `cargo recount schema accept`.";
     GONE_SINCE_BASE = "RC3009" Fails "what was released is not in the lock any more":

@@ -179,10 +179,7 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
                 all.extend(changes);
                 if !is_broken && grown(&contract, &event.contract).digest() != contract.digest() {
                     let message = extended(&contract, &event.contract);
-                    let resolve = format!(
-                        "cargo recount schema accept {} --reason \"…\"",
-                        event.full_name()
-                    );
+                    let resolve = format!("cargo recount schema accept {}", event.full_name());
                     all.push(of_event(
                         strict.unfinished(codes::GROWN, message).resolve(resolve),
                     ));

@@ -220,6 +220,7 @@ pub fn derive_id(input: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `opaque = "geo::Point@1"` | field, variant, type | its JSON is nobody's to describe; the version is to be counted up when it changes |
 /// | `shape = SomeType` | field, variant, type | it is written and read as that type: for serde's `with = "…"`, or an implementation by hand |
+/// | `recursive_with(OtherType)` | type | that one and this one [contain each other](#types-that-contain-themselves-and-each-other) |
 /// | `crate = path` | type | where `recount` is, when it is renamed |
 ///
 /// ```
@@ -269,10 +270,24 @@ pub fn derive_id(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// # Types that contain themselves
+/// # Types that contain themselves, and each other
 ///
-/// A type that mentions itself needs nothing. Two that mention each other would have to know each other's constant before their own, which
-/// the compiler refuses as a cycle (E0391) where a shape is used; `#[value(opaque = "…@1")]` on one of the fields ends it.
+/// A type that mentions itself needs nothing. Of types that contain each other, each names all the others of the circle as its fields do: else
+/// each would have to know the other's shape before its own, which the compiler refuses as a cycle (E0391).
+///
+/// ```
+/// use recount::prelude::*;
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// #[value(recursive_with(Group))]
+/// pub enum Condition { LongerThan { minutes: u32 }, All(Group) }
+///
+/// #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+/// #[value(recursive_with(Condition))]
+/// pub struct Group { pub conditions: Vec<Condition> }
+/// ```
+///
+/// Up to six types can contain each other; generic ones cannot: there `#[value(opaque = "…@1")]` on one of the fields ends the circle.
 #[proc_macro_derive(ValueObject, attributes(value, serde))]
 pub fn derive_value_object(input: TokenStream) -> TokenStream {
     value::derive(input.into()).into()

@@ -54,4 +54,5 @@ pub use text::Text;
 #[doc(hidden)]
 pub mod private {
     pub use crate::probe::{Fallback, Probe};
+    pub use crate::shaped::ShapedWithin;
 }

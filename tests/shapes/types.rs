@@ -298,6 +298,49 @@ struct Tree {
     parent: Option<Box<Self>>,
 }
 
+/// It and `Group` contain each other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+#[value(recursive_with(Group))]
+#[serde(rename_all = "snake_case")]
+enum Condition {
+    Before(chrono::NaiveDate),
+    Not(Box<Condition>),
+    All(Group),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+#[value(recursive_with(Condition))]
+struct Group {
+    name: String,
+    conditions: Vec<Condition>,
+    otherwise: Option<Box<Condition>>,
+}
+
+/// A circle of three, in which the first and the third know of each other only by the second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+#[value(recursive_with(three::Door, House))]
+struct Room {
+    doors: Vec<three::Door>,
+}
+
+mod three {
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+    #[value(recursive_with(Room, House))]
+    pub struct Door {
+        pub into: Option<House>,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+#[value(recursive_with(Room, three::Door))]
+struct House {
+    rooms: Vec<Room>,
+    /// A type that may be missing, whatever stands around.
+    front: Option<Box<three::Door>>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
 struct Chain<T> {
     value: T,

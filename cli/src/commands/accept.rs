@@ -1,4 +1,4 @@
-//! `accept`: drafts are taken over from the code; released versions only with a reason.
+//! `accept`: drafts are taken over from the code; released versions where they are named, and what breaks a rule with a reason.
 
 use std::fs;
 
@@ -69,7 +69,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         let events = events.filter(|event| is_meant(event.category.as_deref(), event.name()));
         let events: Vec<Event> = events.cloned().collect();
         for event in &events {
-            match one(&project, site, event, reason)? {
+            match one(&project, site, event, only.is_some(), reason)? {
                 Step::Nothing => {}
                 Step::Done(what) => done.push((event.full_name(), event.version(), what)),
                 Step::Refused(mut refusals) => {
@@ -135,6 +135,7 @@ fn one(
     project: &Project,
     site: &mut Site<'_>,
     event: &Event,
+    is_named: bool,
     reason: Option<&str>,
 ) -> Result<Step> {
     let (category, name, version) = (event.category.as_deref(), event.name(), event.version());
@@ -147,7 +148,7 @@ fn one(
             "the draft was taken over from the code"
         }
         Some(listed) if listed.status == Status::Dropped => return Ok(Step::Nothing),
-        Some(_) => return released(project, site, event, reason),
+        Some(_) => return released(project, site, event, is_named, reason),
     };
     site.lock
         .set(&event.contract, Status::Draft, None)
@@ -155,11 +156,12 @@ fn one(
     Ok(Step::Done(what.to_owned()))
 }
 
-/// A version that was released: what is different needs a reason.
+/// A version that was released: it grows where it is named, and what breaks a rule needs a reason.
 fn released(
     project: &Project,
     site: &mut Site<'_>,
     event: &Event,
+    is_named: bool,
     reason: Option<&str>,
 ) -> Result<Step> {
     let (category, name, version) = (event.category.as_deref(), event.name(), event.version());
@@ -189,9 +191,11 @@ fn released(
     if problems.is_empty() && found.is_empty() && !is_grown {
         return Ok(Step::Nothing);
     }
-    let Some(reason) = reason else {
+    let is_broken = !problems.is_empty() || !found.is_empty();
+    if reason.is_none() && (is_broken || !is_named) {
         return Ok(Step::Refused(refusals(&contract, event, &problems, &found)));
-    };
+    }
+    let reason = reason.unwrap_or_default();
     let mut reasons = Vec::new();
     for (of, rule, path) in problems
         .iter()
@@ -220,7 +224,6 @@ fn released(
         }
     }
     let broken = reasons.len();
-    let is_broken = !problems.is_empty() || !found.is_empty();
     site.lock.index.accepted.extend(reasons);
     if is_grown {
         site.lock
@@ -229,7 +232,8 @@ fn released(
     }
     renew(project, site, event, is_grown, is_broken)?;
     Ok(Step::Done(match broken {
-        0 => "taken over from the code".to_owned(),
+        0 if reason.is_empty() => "taken over from the code".to_owned(),
+        0 => "taken over from the code; no rule is broken, so no reason is kept".to_owned(),
         1 => format!("1 broken rule accepted: {reason}"),
         _ => format!("{broken} broken rules accepted: {reason}"),
     }))
@@ -247,9 +251,10 @@ fn refusals(
         let mut one = Diagnostic::error(code, message)
             .of(full.clone(), version)
             .at(event.place())
-            .resolve(format!(
-                "cargo recount schema accept {full} --reason \"why it does no harm\""
-            ));
+            .resolve(match code {
+                codes::GROWN => format!("cargo recount schema accept {full}"),
+                _ => format!("cargo recount schema accept {full} --reason \"why it does no harm\""),
+            });
         path.clone_into(&mut one.path);
         one
     };

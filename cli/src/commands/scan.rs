@@ -43,6 +43,9 @@ pub struct Count {
     pub version: u32,
     pub count: u64,
     pub failed: u64,
+    /// The aggregate reads them no more, and says so (`retired`).
+    #[serde(default)]
+    pub passed_over: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -162,11 +165,15 @@ fn told(
     let data = serde_json::to_value(scan)
         .map_err(|error| Failure::new(codes::IO, error.to_string(), ""))?;
     let mut outcome = Outcome::default();
-    let mut all = 0;
+    let (mut all, mut passed_over) = (0, 0);
     for of in &scan.categories {
         for one in &of.counts {
             all += one.count;
             let unread = match one.failed {
+                _ if one.passed_over => {
+                    passed_over += one.count;
+                    ", passed over".to_owned()
+                }
                 0 => String::new(),
                 failed => format!(", {failed} of them not readable"),
             };
@@ -206,9 +213,13 @@ fn told(
         "{} in {}; {}",
         number(usize::try_from(all).unwrap_or(usize::MAX), "event"),
         scan.store,
-        match failed {
-            0 => "all of them can be read".to_owned(),
-            _ => format!("{failed} cannot be read"),
+        match (failed, passed_over) {
+            (0, 0) => "all of them can be read".to_owned(),
+            (0, 1) => "1 of them is passed over, all others can be read".to_owned(),
+            (0, passed_over) =>
+                format!("{passed_over} of them are passed over, all others can be read"),
+            (failed, 0) => format!("{failed} cannot be read"),
+            (failed, passed_over) => format!("{failed} cannot be read, {passed_over} passed over"),
         }
     );
     if let Some(out) = out {

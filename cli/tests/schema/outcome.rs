@@ -166,7 +166,7 @@ fn each_command_has_an_envelope_and_an_exit_code_that_says_how_it_went() {
     let scan = says(&["scan", "--store", &url, "--out", "scan.json"], 0, "ok");
     assert_eq!(
         scan["data"]["categories"][0]["counts"],
-        json!([{ "name": "Cancelled", "version": 1, "count": 1, "failed": 0 }])
+        json!([{ "name": "Cancelled", "version": 1, "count": 1, "failed": 0, "passed_over": false }])
     );
     let drop = says(
         &["drop", "Scheduled", "v1", "--evidence", "scan.json"],

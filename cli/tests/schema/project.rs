@@ -7,6 +7,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// A field of `Scheduled`, as the fixture has it.
+pub const FIELD: &str = "pub minutes: u16, // as planned";
+
 /// A package with an aggregate of two events, in a repository of its own.
 pub struct Project(TempDir);
 
@@ -71,6 +74,43 @@ impl Project {
         project.recount(&["release"]).says(0, &[]);
         project.commit();
         project
+    }
+
+    /// Then with version 2 of `Scheduled`, released in 0.4.0, and committed.
+    pub fn with_second(name: &str) -> Self {
+        let project = Self::released(name);
+        project.recount(&["bump", "Scheduled"]).says(0, &[]);
+        project.to_seconds();
+        project
+            .recount(&["accept"])
+            .says(0, &["workout.Scheduled v2: a new draft"]);
+        project
+            .recount(&["check", "--against", "main"])
+            .says(0, &["3 versions"]);
+        project
+            .recount(&["release", "--version", "0.4.0"])
+            .says(0, &["workout.Scheduled v2: released in 0.4.0"]);
+        project
+            .recount(&["check", "--against", "main", "--release"])
+            .says(0, &["3 versions"]);
+        project.commit();
+        project
+    }
+
+    /// What a user does after `bump`.
+    fn to_seconds(&self) {
+        let text = self.read("src/lib.rs");
+        let (before, after) = text.split_at(text.find("pub struct ScheduledV2").unwrap());
+        let after = after
+            .replacen(FIELD, "pub seconds: u32,", 1)
+            .replacen(
+                "minutes: old.minutes,",
+                "seconds: u32::from(old.minutes) * 60,",
+                1,
+            )
+            .replacen("event: Scheduled)", "event: ScheduledV2)", 1)
+            .replacen("event.minutes)", "event.seconds) / 60", 1);
+        self.write("src/lib.rs", &format!("{before}{after}"));
     }
 
     pub fn path(&self, file: &str) -> PathBuf {

@@ -56,6 +56,7 @@ pub(super) fn aggregate(input: DeriveInput, errors: &mut Errors) -> Aggregate {
         attributes: &input.attrs,
         outer: None,
         own: None,
+        surrounding: None,
         attribute: "",
         strict: false,
     };

@@ -51,6 +51,7 @@ pub(super) fn event(input: DeriveInput, errors: &mut Errors) -> Event {
                 attributes: &input.attrs,
                 outer: None,
                 own: own.as_ref(),
+                surrounding: None,
                 attribute: "event",
                 strict: false,
             };
@@ -185,6 +186,7 @@ fn variant(
                 attributes: &variant.attrs,
                 outer: Some(outer),
                 own: None,
+                surrounding: None,
                 attribute: "event",
                 strict: false,
             };

@@ -4,6 +4,7 @@
 //! what cannot be told is an error. For events and states it asks nothing: what cannot be told is `Unknown`.
 
 mod case;
+mod circle;
 mod fields;
 mod own;
 mod serde;
@@ -14,6 +15,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Attribute, Data, Fields, Generics, Type};
 
+pub(crate) use circle::{Circle, RECURSIVE_WITH, Surrounding};
 pub(crate) use own::{OPAQUE, Own, SHAPE};
 
 use self::serde::Serde;
@@ -30,6 +32,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) outer: Option<&'a [Attribute]>,
     /// What is said of the whole.
     pub(crate) own: Option<&'a Own>,
+    /// Where it and other types contain each other.
+    pub(crate) surrounding: Option<&'a Surrounding>,
     /// The attribute in which fields may say more: `value`, `event`; empty for none.
     pub(crate) attribute: &'static str,
     /// What cannot be told is an error.
@@ -42,7 +46,7 @@ pub(crate) struct Described {
     pub(crate) shape: TokenStream,
     /// Whether a field of the type may be missing: an expression, or `None` for never.
     pub(crate) may_be_missing: Option<TokenStream>,
-    /// What has to stand beside it: the stand-in for mentions of the type itself.
+    /// What has to stand beside it: stand-ins for mentions of the type itself, and of others that contain it.
     pub(crate) items: TokenStream,
     /// Types that must have a shape, among parameters and what is associated to them.
     pub(crate) bounded: Vec<Type>,
@@ -97,18 +101,21 @@ pub(crate) fn describe(asked: &Asked<'_>, content: &Content<'_>, errors: &mut Er
     let denies_unknown = writer.serde.deny_unknown_fields;
     let krate = asked.krate;
     let name = asked.ident.to_string();
-    let (shape, items) = if recursive {
+    let mut items = asked
+        .surrounding
+        .map(|around| around.items(asked.ident, krate))
+        .unwrap_or_default();
+    let shape = if recursive {
         let itself = itself();
-        let items = quote! {
+        items.extend(quote! {
             struct #itself;
             impl #krate::schema::Shaped for #itself {
                 const SHAPE: &'static #krate::schema::Shape = &#krate::schema::Shape::Ref(#name);
             }
-        };
-        let shape = quote!(&#krate::schema::Shape::Recursive { name: #name, shape: #shape });
-        (shape, items)
+        });
+        quote!(&#krate::schema::Shape::Recursive { name: #name, shape: #shape })
     } else {
-        (shape, TokenStream::new())
+        shape
     };
     Described {
         shape,
@@ -131,7 +138,7 @@ struct Writer<'a, 'b> {
     errors: &'b mut Errors,
     /// The attributes of the type.
     serde: Serde,
-    /// The type mentions itself.
+    /// The type comes again within itself.
     recursive: bool,
     /// Types whose shape was asked for.
     used: Vec<Type>,
@@ -219,11 +226,19 @@ impl Writer<'_, '_> {
             ident,
             generics,
             outer,
+            surrounding,
             ..
         } = self.asked;
         // The name of a variant is not that of a type.
         if outer.is_none() {
-            self.recursive |= types::replace_itself(&mut ty, ident, generics, &itself());
+            types::replace(&mut ty, &mut |ty| {
+                let is_itself = types::is_itself(ty, ident, generics);
+                self.recursive |= is_itself;
+                is_itself.then(itself)
+            });
+        }
+        if let Some(surrounding) = surrounding {
+            self.recursive |= surrounding.replace(&mut ty);
         }
         ty
     }

@@ -4,29 +4,22 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{GenericArgument, Generics, PathArguments, Type};
 
-/// Puts `instead` in the place of each mention of the type itself, and says whether there was one.
-pub(super) fn replace_itself(
-    ty: &mut Type,
-    ident: &Ident,
-    generics: &Generics,
-    instead: &Ident,
-) -> bool {
-    if is_itself(ty, ident, generics) {
-        *ty = Type::Path(syn::TypePath {
-            attrs: Vec::new(),
-            qself: None,
-            path: instead.clone().into(),
-        });
-        return true;
+/// Puts another type in the place of each mention for which there is one.
+pub(super) fn replace(ty: &mut Type, instead: &mut dyn FnMut(&Type) -> Option<Ident>) {
+    match instead(ty) {
+        Some(ident) => {
+            *ty = Type::Path(syn::TypePath {
+                attrs: Vec::new(),
+                qself: None,
+                path: ident.into(),
+            });
+        }
+        None => each_part(ty, &mut |part| replace(part, instead)),
     }
-    let mut found = false;
-    each_part(ty, &mut |part| {
-        found |= replace_itself(part, ident, generics, instead);
-    });
-    found
 }
 
-fn is_itself(ty: &Type, ident: &Ident, generics: &Generics) -> bool {
+/// Whether this is the type itself.
+pub(super) fn is_itself(ty: &Type, ident: &Ident, generics: &Generics) -> bool {
     let Type::Path(path) = ty else { return false };
     let (None, None, 1) = (
         &path.qself,

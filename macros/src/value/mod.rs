@@ -16,7 +16,8 @@ struct Value {
     krate: Krate,
     ident: Ident,
     generics: Generics,
-    shape: Described,
+    /// Its shape, and those that it has within types that contain it and that it contains, with these as a tuple.
+    shapes: Vec<(Option<TokenStream>, Described)>,
     /// No struct and no enum, which explains whatever else is missing.
     union: bool,
 }
@@ -69,6 +70,17 @@ mod tests {
                 Rest,
                 Work { zone: T },
                 Repeat { steps: Vec<Step<T>> },
+            }
+        }));
+    }
+
+    #[test]
+    fn a_struct_of_a_circle() {
+        crate::snapshot!(super::derive(quote! {
+            #[value(recursive_with(Rule))]
+            pub struct Group {
+                pub rules: Vec<Rule>,
+                pub inner: Vec<Group>,
             }
         }));
     }

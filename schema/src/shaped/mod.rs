@@ -65,3 +65,18 @@ pub trait Shaped {
     /// newtype that is not `#[serde(transparent)]`, although it has the same shape.
     const MAY_BE_MISSING: bool = false;
 }
+
+/// The shape of a type that stands within others, which contain it and which it contains: where those come again, it refers to
+/// them by name. They are a tuple in the order of their names.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say that it and other types contain each other",
+    label = "it has no shape that refers to all of `{Enclosing}`",
+    note = "write `#[value(recursive_with(…))]` on each of the types that contain each other, with all the others"
+)]
+pub trait ShapedWithin<Enclosing> {
+    /// The shape of its JSON.
+    const SHAPE: &'static Shape;
+
+    /// As [`Shaped::MAY_BE_MISSING`].
+    const MAY_BE_MISSING: bool = false;
+}

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use recount::schema::{
     Body, Element, Enum, Field, Format, Reads, Shape, Shaped, Struct, Tagging, Variant, Written,
+    compare,
 };
 
 use super::*;
@@ -257,6 +258,90 @@ fn a_type_that_contains_itself_refers_to_itself() {
             ..
         }
     ));
+}
+
+#[test]
+fn types_that_contain_each_other_refer_to_each_other_whichever_comes_first() {
+    const CONDITION: Shape = Shape::Ref("Condition");
+    const GROUP: Shape = Shape::Ref("Group");
+    const GROUP_WITHIN: Shape = Shape::Struct(Struct::new(&[
+        Field::of::<String>("name"),
+        Field::new("conditions", &Shape::seq(&CONDITION)),
+        Field::new("otherwise", &Shape::Option(&CONDITION)).optional_if(true),
+    ]));
+    let Shape::Recursive {
+        name: "Condition",
+        shape: Shape::Enum(condition),
+    } = Condition::SHAPE
+    else {
+        panic!("{:?}", Condition::SHAPE);
+    };
+    assert_eq!(condition.variants[1].body, Body::Newtype(&CONDITION));
+    assert_eq!(condition.variants[2].body, Body::Newtype(&GROUP_WITHIN));
+
+    let Shape::Recursive {
+        name: "Group",
+        shape: Shape::Struct(group),
+    } = Group::SHAPE
+    else {
+        panic!("{:?}", Group::SHAPE);
+    };
+    let Shape::Seq(conditions) = group.fields[1].shape else {
+        panic!("{:?}", group.fields[1]);
+    };
+    let Shape::Recursive {
+        name: "Condition",
+        shape: Shape::Enum(within),
+    } = conditions.item
+    else {
+        panic!("{:?}", conditions.item);
+    };
+    assert_eq!(within.variants[1].body, Body::Newtype(&CONDITION));
+    assert_eq!(within.variants[2].body, Body::Newtype(&GROUP));
+}
+
+#[test]
+fn a_change_within_a_circle_is_found_whichever_type_comes_first() {
+    macro_rules! circle {
+        ($name:ident, $cents:ty) => {
+            mod $name {
+                use recount::prelude::*;
+
+                #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+                #[value(recursive_with(Entry))]
+                pub struct Account {
+                    pub entries: Vec<Entry>,
+                }
+
+                #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+                #[value(recursive_with(Account))]
+                pub struct Entry {
+                    pub cents: $cents,
+                    pub into: Option<Box<Account>>,
+                }
+            }
+        };
+    }
+    circle!(before, u16);
+    circle!(after, u8);
+
+    const ENTRY: recount::schema::Report = compare(before::Entry::SHAPE, after::Entry::SHAPE);
+    const ACCOUNT: recount::schema::Report = compare(before::Account::SHAPE, after::Account::SHAPE);
+    let of = |report: &recount::schema::Report| {
+        let problems = report.problems().iter();
+        problems.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let narrowed = "u16 0..=65535 -> u8 0..=255 (backward)";
+    assert_eq!(of(&ENTRY), [format!("[RC1011] .cents: {narrowed}")]);
+    assert_eq!(
+        of(&ACCOUNT),
+        [format!("[RC1011] .entries[].cents: {narrowed}")]
+    );
+    assert!(
+        compare(before::Account::SHAPE, before::Account::SHAPE)
+            .problems()
+            .is_empty()
+    );
 }
 
 #[test]

@@ -191,6 +191,24 @@ fn of_generic_types_and_those_that_contain_themselves() {
     let one = || Expression::Number(1.5);
     let of = Box::new(one());
     writes(&[Expression::Sum(vec![one(), Expression::Negative { of }])]);
+    let before = || Condition::Before(NaiveDate::default());
+    let group = Group {
+        name: "both".to_owned(),
+        conditions: vec![before(), Condition::Not(Box::new(before()))],
+        otherwise: Some(Box::new(before())),
+    };
+    writes(&[before(), Condition::All(group.clone())]);
+    writes(&[Group {
+        conditions: vec![Condition::All(group.clone())],
+        ..group
+    }]);
+    let door = three::Door { into: None };
+    let room = Room { doors: vec![door] };
+    writes(&[House {
+        rooms: vec![room.clone()],
+        front: None,
+    }]);
+    writes(&[room]);
     writes(&[Table {
         rows: HashMap::from([("a".to_owned(), 1_u8)]),
         width: vec![[1, 2]],
@@ -201,6 +219,11 @@ fn of_generic_types_and_those_that_contain_themselves() {
     reads::<Tree>(8);
     reads::<Chain<u8>>(4);
     reads::<Expression>(6);
+    reads::<Condition>(8);
+    reads::<Group>(8);
+    reads::<Room>(4);
+    reads::<three::Door>(4);
+    reads::<House>(4);
     reads::<Table<String>>(4);
     reads::<PlanId>(2);
     reads::<RoomId>(3);

@@ -119,6 +119,7 @@ twins! {
     value_is_none,
     value_keys,
     value_places_left_out,
+    value_recursive_with,
     value_union,
     value_without_traits,
     value_written_and_read_differently,

@@ -32,8 +32,14 @@ pub(super) fn scan<A: Apply>() -> Value {
     let counts: Vec<_> = found
         .counts
         .iter()
-        .map(|((name, version), (count, failed))| {
-            json!({ "name": name, "version": version, "count": count, "failed": failed })
+        .map(|((name, version), of)| {
+            json!({
+                "name": name,
+                "version": version,
+                "count": of.count,
+                "failed": of.failed,
+                "passed_over": is_passed_over::<A>(name),
+            })
         })
         .collect();
     json!({
@@ -60,10 +66,21 @@ fn read_only(url: &str) -> String {
 
 #[derive(Default)]
 struct Found {
-    /// How many there are of a name and version, and how many of these cannot be read.
-    counts: BTreeMap<(String, u32), (u64, u64)>,
+    /// Of each name and version.
+    counts: BTreeMap<(String, u32), Counted>,
     failures: Vec<Value>,
     failed: u64,
+}
+
+#[derive(Default)]
+struct Counted {
+    count: u64,
+    failed: u64,
+}
+
+/// Whether the aggregate says that it reads such events no more.
+fn is_passed_over<A: Apply>(name: &str) -> bool {
+    A::RETIRED.contains(&name) && !A::Event::reads(name)
 }
 
 /// What was found, and why it is not all.
@@ -87,9 +104,9 @@ async fn scanned<A: Apply>(url: &str) -> (Found, Option<String>) {
 impl Found {
     fn look<A: Apply>(&mut self, record: &Record<'_>) {
         let kind = (record.name().to_owned(), record.schema_version());
-        let (count, failed) = self.counts.entry(kind).or_default();
-        *count += 1;
-        if A::RETIRED.contains(&record.name()) && !A::Event::reads(record.name()) {
+        let counted = self.counts.entry(kind).or_default();
+        counted.count += 1;
+        if is_passed_over::<A>(record.name()) {
             return;
         }
         let stored = StoredEvent::from(*record);
@@ -102,7 +119,7 @@ impl Found {
         } else {
             crate::event::PayloadError::Unknown.to_string()
         };
-        *failed += 1;
+        counted.failed += 1;
         self.failed += 1;
         if self.failures.len() < TOLD {
             self.failures.push(json!({
