@@ -20,7 +20,7 @@ const RUN: u64 = 10;
 const ROUNDS: u64 = 9;
 const ALONE: u64 = 100;
 const WRITERS: u64 = 64;
-const EACH: u64 = 8;
+const EACH: u64 = 32;
 const LOADS: u64 = 100;
 
 /// Grows a pair of logs to each size in turn.
