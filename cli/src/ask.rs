@@ -24,11 +24,40 @@ pub struct Programs<'a> {
     pub refused: Option<String>,
 }
 
-/// What cargo says of what it built.
+/// What cargo says of what it built, or could not build.
 #[derive(Deserialize)]
 struct Message {
-    reason: String,
     executable: Option<PathBuf>,
+    message: Option<Diagnostic>,
+}
+
+#[derive(Deserialize)]
+struct Diagnostic {
+    level: String,
+    rendered: String,
+}
+
+fn messages(output: &Output) -> impl Iterator<Item = Message> {
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| serde_json::from_slice(line).ok())
+}
+
+/// The compiler's errors, each once though it may be one of several programs; or else what cargo says.
+fn errors(output: &Output) -> String {
+    let mut errors: Vec<String> = Vec::new();
+    for diagnostic in messages(output).filter_map(|message| message.message) {
+        let text = diagnostic.rendered.trim().to_owned();
+        // The last one only counts the others.
+        let is_sum = text.starts_with("error: aborting due to");
+        if diagnostic.level.starts_with("error") && !is_sum && !errors.contains(&text) {
+            errors.push(text);
+        }
+    }
+    if errors.is_empty() {
+        String::from_utf8_lossy(&output.stderr).trim().to_owned()
+    } else {
+        errors.join("\n\n")
+    }
 }
 
 impl<'a> Programs<'a> {
@@ -47,15 +76,14 @@ impl<'a> Programs<'a> {
         // was built so must be built anew afterwards.
         let mut refused = None;
         if !output.status.success() {
-            refused = Some(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+            refused = Some(errors(&output));
             output = Self::run(common, package, &targets, true)?;
         }
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
             let message = format!(
                 "the tests of `{}` do not compile:\n\n{}\n",
                 package.name,
-                said.trim()
+                errors(&output)
             );
             return Err(Failure::new(
                 codes::CANNOT_BUILD,
@@ -63,10 +91,7 @@ impl<'a> Programs<'a> {
                 "mend what the compiler says",
             ));
         }
-        let lines = output.stdout.split(|byte| *byte == b'\n');
-        let all = lines
-            .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
-            .filter(|message| message.reason == "compiler-artifact")
+        let all = messages(&output)
             .filter_map(|message| message.executable)
             .collect();
         Ok(Self {
@@ -85,7 +110,7 @@ impl<'a> Programs<'a> {
     ) -> Result<Output> {
         let mut command = cargo(common, "test");
         command
-            .args(["--no-run", "--message-format=json-render-diagnostics"])
+            .args(["--no-run", "--message-format=json"])
             .args(["--quiet", "--package", &package.name])
             .args(targets)
             .stderr(Stdio::piped());

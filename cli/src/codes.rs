@@ -152,7 +152,10 @@ impl From<Rule> for Explained {
     }
 }
 
+/// A code, however it is written: `RC1010`, `rc1010`, `1010`.
 pub fn explain(code: &str) -> Option<Explained> {
+    let code = &*code.to_uppercase();
+    let code = &*format!("RC{}", code.strip_prefix("RC").unwrap_or(code));
     let rule = Rule::from_code(code).map(Explained::from);
     rule.or_else(|| own(code).map(Explained::from))
 }

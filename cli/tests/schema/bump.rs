@@ -176,9 +176,10 @@ fn an_event_that_has_got_parameters_is_refused_with_the_words_of_the_compiler() 
     ] {
         project.edit("src/lib.rs", from, to);
         let before = project.read("src/lib.rs");
-        project
-            .recount(&["bump", "Cancelled"])
-            .says(2, &["error[RC3020]", "do not compile", said]);
+        let ran = project.recount(&["bump", "Cancelled"]);
+        ran.says(2, &["error[RC3020]", "do not compile", said]);
+        // The library is built twice, for its tests and for those beside it.
+        assert_eq!(ran.out.matches(said).count(), 1, "{}", ran.out);
         assert_eq!(project.read("src/lib.rs"), before);
         project.git(&["checkout", "--quiet", "src"]);
     }

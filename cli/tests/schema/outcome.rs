@@ -182,7 +182,7 @@ fn each_command_has_an_envelope_and_an_exit_code_that_says_how_it_went() {
     says(&["scan", "--store", &bad], 1, "findings");
     says(&["explain"], 0, "ok");
     assert_eq!(
-        says(&["explain", "RC1011"], 0, "ok")["data"]["code"],
+        says(&["explain", "1011"], 0, "ok")["data"]["code"],
         "RC1011"
     );
     fails(&["explain", "RC9999"], "RC3023");
