@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use recount_schema::lock::{Accepted, Contract, Index, Lock, LockError, Sample, Status};
-use recount_schema::{Breaks, Report, compare};
+use recount_schema::{Breaks, Released, Report};
 
 use crate::code::{Site, damaged, full_name};
 use crate::codes;
@@ -209,7 +209,7 @@ impl Base {
             self.contract(project, lock, of)?,
             lock.contract(category, name, version),
         ) {
-            let report: Report = compare(old.shape, new.shape);
+            let report = Report::<{ Released::PROBLEMS }>::of(old.shape, new.shape);
             for problem in report.problems() {
                 let hits =
                     problem.breaks.has(Breaks::BACKWARD) || problem.breaks.has(Breaks::MEANING);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use recount_schema::lock::{Accepted, Contract, Policy, Status, Version};
-use recount_schema::{Advice, Breaks, Guard, Level, Problem, Report, Rule, compare, lint_event};
+use recount_schema::{Advice, Breaks, Guard, Level, Problem, Released, Report, Rule, lint_event};
 
 use crate::code::{Event, Found, Site, damaged, full_name};
 use crate::codes;
@@ -237,14 +237,14 @@ fn of_tombstone(event: &Event, fields: &[String], reason: &str) -> Option<Diagno
 
 /// What is different in the code since a version was released.
 pub fn changes(site: &Site<'_>, event: &Event, contract: &Contract) -> Vec<Diagnostic> {
-    let report: Report = compare(contract.shape, event.contract.shape);
+    let report = Report::<{ Released::PROBLEMS }>::of(contract.shape, event.contract.shape);
     told(site, event, &report, Some(contract))
 }
 
-fn told(
+fn told<const KEPT: usize>(
     site: &Site<'_>,
     event: &Event,
-    report: &Report,
+    report: &Report<KEPT>,
     old: Option<&Contract>,
 ) -> Vec<Diagnostic> {
     let category = event.category.as_deref();

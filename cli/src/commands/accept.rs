@@ -3,7 +3,7 @@
 use std::fs;
 
 use recount_schema::lock::{Accepted, Contract, Policy, Status};
-use recount_schema::{Breaks, Problem, Report, compare};
+use recount_schema::{Breaks, Problem, Released, Report};
 use serde_json::json;
 
 use super::{failed, refuse_in_ci, samples, shown, write};
@@ -281,7 +281,7 @@ fn refusals(
 
 /// What a change of a released version does that needs a reason.
 fn to_answer_for(policy: &Policy, contract: &Contract, code: &Contract) -> Vec<Problem> {
-    let report: Report = compare(contract.shape, code.shape);
+    let report = Report::<{ Released::PROBLEMS }>::of(contract.shape, code.shape);
     let mut all = report.problems().to_vec();
     all.retain(|problem| {
         problem.breaks.has(Breaks::BACKWARD)

@@ -206,3 +206,24 @@ pub struct Place { pub zip: String }
         ],
     );
 }
+
+#[test]
+fn a_change_of_all_fields_of_a_wide_event_is_accepted_at_once() {
+    let project = Project::new("accept6");
+    let fields: String = (0..30)
+        .map(|at| format!("    pub form_field{at}: u16,\n"))
+        .collect();
+    let of = |attribute: &str| format!("{attribute}pub struct Cancelled {{\n{fields}}}");
+    project.edit("src/lib.rs", "pub struct Cancelled {}", &of(""));
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.recount(&["release"]).says(0, &[]);
+    let camel = of("#[serde(rename_all = \"camelCase\")]\n");
+    project.edit("src/lib.rs", &of(""), &camel);
+    project.recount(&["check"]).says(1, &["60 errors"]);
+    project
+        .recount(&["accept", "Cancelled", "--reason", "never deployed"])
+        .says(0, &["60 broken rules accepted"]);
+    project.recount(&["check"]).says(0, &["60 broken rules"]);
+    project.test().says(0, &[]);
+}

@@ -31,12 +31,28 @@ const STEPS: usize = 20_000;
 /// const _: () = assert!(REPORT.breaks().has(Breaks::BACKWARD));
 /// assert_eq!(REPORT.to_string(), "[RC1003] integer or null -> integer (backward)\n");
 /// ```
+///
+/// Of many problems the first sixteen are told; [`Report::of`] tells as many as it is asked for.
 pub const fn compare(old: &Shape, new: &Shape) -> Report {
-    let mut walk = Walk::new(false);
-    walk.reads(old, new, &At::ROOT);
-    walk.forward = true;
-    walk.reads(new, old, &At::ROOT);
-    walk.report
+    Report::of(old, new)
+}
+
+impl<const KEPT: usize> Report<KEPT> {
+    /// What [`compare`] finds, and as many of the problems as are to be told.
+    ///
+    /// ```
+    /// use recount_schema::{Report, Shape, Shaped};
+    ///
+    /// const REPORT: Report<1> = Report::of(<(u16, u16)>::SHAPE, <(u8, u8)>::SHAPE);
+    /// assert_eq!((REPORT.problems().len(), REPORT.more()), (1, 1));
+    /// ```
+    pub const fn of(old: &Shape, new: &Shape) -> Self {
+        let mut walk = Walk::new(false);
+        walk.reads(old, new, &At::ROOT);
+        walk.forward = true;
+        walk.reads(new, old, &At::ROOT);
+        walk.report
+    }
 }
 
 /// One direction of a comparison. One that keeps no problem tells at least whom they hit, and costs a third of the time less

@@ -11,6 +11,8 @@ use crate::text::{Text, same};
 /// How long a message may be.
 const LENGTH: usize = 1024;
 
+type Found = Report<{ Released::PROBLEMS }>;
+
 /// A released version of an event, as code must be able to read it.
 ///
 /// ```
@@ -55,6 +57,9 @@ pub struct Released {
 }
 
 impl Released {
+    /// How many problems of one change are told apart: those of an event with some hundred fields.
+    pub const PROBLEMS: usize = 256;
+
     /// Holds it against the shape that reads it now.
     #[must_use]
     pub const fn read_as(self, now: &'static Shape) -> Read {
@@ -73,14 +78,14 @@ impl Released {
         is_fatal && !self.accepts(problem)
     }
 
-    const fn problems(&self, now: &Shape) -> Report {
+    const fn problems(&self, now: &Shape) -> Found {
         let mut walk = Walk::new(false);
         walk.reads(self.shape, now, &At::ROOT);
         walk.report
     }
 
     #[track_caller]
-    const fn assert(&self, problem: &Problem, found: &Report, within: &str) {
+    const fn assert(&self, problem: &Problem, found: &Found, within: &str) {
         if self.is_refused(problem) {
             let message = self.message(problem, found, within);
             panic!("{}", message.as_str());
@@ -100,7 +105,7 @@ impl Released {
     }
 
     /// What is wrong and what would happen, then what to write. It lies within a type, or in the event itself.
-    const fn message(&self, problem: &Problem, found: &Report, within: &str) -> Text<LENGTH> {
+    const fn message(&self, problem: &Problem, found: &Found, within: &str) -> Text<LENGTH> {
         let path = problem.path.as_str();
         let place = without_dot(path);
         let renamed = match found.renamed(problem) {

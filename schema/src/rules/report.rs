@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::path::At;
 use super::rule::{Level, Rule};
-use crate::text::{Text, same};
+use crate::text::{Text, same, same_bytes};
 
 /// Whom a problem hits: a set of up to three.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -245,18 +245,13 @@ impl<const KEPT: usize> Report<KEPT> {
 
 /// Whether a path begins with a field.
 pub(super) const fn is_in(path: &str, field: &str) -> bool {
-    let (path, field) = (path.as_bytes(), field.as_bytes());
-    if path.len() <= field.len() || path[0] != b'.' {
+    let [b'.', path @ ..] = path.as_bytes() else {
         return false;
-    }
-    let mut at = 0;
-    while at < field.len() {
-        if path[at + 1] != field[at] {
-            return false;
-        }
-        at += 1;
-    }
-    path.len() == field.len() + 1 || matches!(path[field.len() + 1], b'.' | b'[' | b'{' | b'<')
+    };
+    let Some((first, rest)) = path.split_at_checked(field.len()) else {
+        return false;
+    };
+    matches!(rest, [] | [b'.' | b'[' | b'{' | b'<', ..]) && same_bytes(first, field.as_bytes())
 }
 
 /// A path up to its last key, and that key.

@@ -139,3 +139,17 @@ fn what_was_renamed_with_an_alias_must_be_read_under_the_older_name_later_too() 
     assert_eq!(to_answer_for(&policy, &lock, &of(Renamed::SHAPE)), []);
     assert_ne!(to_answer_for(&policy, &lock, &of(Forgetful::SHAPE)), []);
 }
+
+#[test]
+fn changes_of_a_hundred_fields_are_accepted_at_once() {
+    let of = |change: &dyn Fn(usize) -> Field| {
+        let fields: Vec<Field> = (0..100).map(change).collect();
+        keep(Shape::Struct(Struct::new(keep_all(fields))))
+    };
+    let named = |text: String| -> &'static str { String::leak(text) };
+    let old = of(&|at| Field::of::<u16>(named(format!("some_field{at}"))));
+    let narrow = of(&|at| Field::of::<u8>(named(format!("some_field{at}"))));
+    let renamed = of(&|at| Field::of::<u16>(named(format!("someField{at}"))));
+    assert_eq!(accepted("narrowed", old, narrow).len(), 100);
+    assert_eq!(accepted("renamed", old, renamed).len(), 200);
+}
