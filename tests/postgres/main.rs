@@ -19,6 +19,7 @@ mod scene;
 #[path = "../support/postgres.rs"]
 mod server;
 mod several;
+mod shared;
 mod steps;
 mod tls;
 mod within;

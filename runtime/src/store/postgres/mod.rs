@@ -78,6 +78,9 @@
 //! replaced silently: one that has rested for a second is tried out before it is used. All times have limits, which
 //! [`PostgresOptions::from_url`] lists.
 //!
+//! Where several load streams at once, they share up to a quarter of the connections: what they ask goes out together and is
+//! answered in turn. Whoever stops polling a load holds up nobody else's.
+//!
 //! [`TlsMode`] says how connections are encrypted. As with libpq nobody is checked unless the URL asks for it; over a network write
 //! `sslmode=verify-full`.
 //!
@@ -128,6 +131,7 @@ mod seen;
 mod select;
 mod server;
 mod session;
+mod shared;
 mod sql;
 mod state;
 mod statements;
@@ -287,7 +291,13 @@ impl Backend for PostgresBackend {
         Box::pin(async move {
             let mut lost = false;
             loop {
-                let connection = inner.server.lease().await;
+                let is_stream = query.stream.is_some();
+                let alone = is_stream.then(|| inner.server.shared.alone()).flatten();
+                let connection = if is_stream && alone.is_none() {
+                    inner.server.lease_shared().await
+                } else {
+                    inner.server.lease().await
+                };
                 let connection = connection.map_err(|cause| inner.unreadable(cause))?;
                 match inner.readers.page(query, page, &connection).await {
                     Ok(()) => return Ok(()),

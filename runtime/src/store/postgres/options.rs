@@ -19,6 +19,7 @@ use super::pool::{Pool, Sessions};
 use super::seen::Seen;
 use super::server::Server;
 use super::session::{self, Connector, Limits, Way};
+use super::shared::Shared;
 use super::sql::Sql;
 use super::tables::dialect;
 use super::tls::{self, Tls, TlsMode};
@@ -422,6 +423,7 @@ impl PostgresOptions {
             dialect: dialect(&self.schema),
             names,
             seen,
+            shared: Shared::of(self.connections),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! The connections of a store: made when they are needed, kept, and tried out when they have rested.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleResult};
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) statements: Statements,
     /// Reads and writes for it.
     task: JoinHandle<()>,
+    /// Nobody shall take it any more.
+    pub(super) is_over: AtomicBool,
 }
 
 impl Drop for Session {
@@ -52,6 +55,7 @@ impl Manager for Sessions {
                 client,
                 statements: Statements::default(),
                 task,
+                is_over: AtomicBool::new(false),
             });
             // The server behind it may be another one, or have lost something.
             self.seen.forget();
@@ -66,7 +70,7 @@ impl Manager for Sessions {
     }
 
     async fn recycle(&self, session: &mut Box<Session>, metrics: &Metrics) -> RecycleResult<Cause> {
-        if session.client.is_closed() {
+        if session.client.is_closed() || session.is_over.load(Ordering::Relaxed) {
             return Err(Cause::Lost.into());
         }
         let rested = metrics.last_used();

@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::{TryStreamExt as _, future};
-use tokio_postgres::RowStream;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use super::call::stream_key;
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::error::{Cause, unreadable};
 use super::names::NO_TENANT;
 use super::seen::Source;
@@ -127,7 +126,9 @@ impl Readers {
 
     async fn load_kinds(&self, connection: &Connection<'_>) -> Result<Arc<Kinds>, Cause> {
         let (source, mut kinds) = (self.server.seen.source(), Kinds::default());
-        for row in connection.query(&self.server.sql.kinds, &[]).await? {
+        let asked = Select::of(&self.server.sql.kinds);
+        let mut rows = pin!(connection.rows(asked, usize::MAX).await?.rows);
+        while let Some(row) = rows.try_next().await? {
             let number: i32 = row.try_get(0)?;
             kinds.push(number.into(), read_kind(&row));
         }
@@ -246,7 +247,7 @@ impl Readers {
         connection.prepare(&self.server.sql.frontier).await?;
         connection.prepare(&rows.select.sql).await?;
         let (frontier, rows) =
-            future::join(reading.frontier(reading.rest.after), reading.start(&rows)).await;
+            future::join(reading.frontier(reading.rest.after), reading.start(rows)).await;
         let frontier = frontier?;
         if !connection.is_callers() {
             page.settled = source.settled(frontier, &self.server.seen);
@@ -280,7 +281,7 @@ struct Asked {
 
 /// Some rows on their way, and how many were asked for up to where.
 struct Rows {
-    stream: RowStream,
+    answer: connection::Rows,
     asked: usize,
     window: Option<i64>,
 }
@@ -325,17 +326,11 @@ impl Reading<'_> {
         }
     }
 
-    async fn start(&self, asked: &Asked) -> Result<Rows, Stop> {
-        let Asked {
-            select,
-            rows,
-            window,
-        } = asked;
-        let stream = self.connection.stream(&select.sql, select.params()).await?;
+    async fn start(&self, asked: Asked) -> Result<Rows, Stop> {
         Ok(Rows {
-            stream,
-            asked: *rows,
-            window: *window,
+            answer: self.connection.rows(asked.select, Page::MAX_BYTES).await?,
+            asked: asked.rows,
+            window: asked.window,
         })
     }
 
@@ -361,16 +356,16 @@ impl Reading<'_> {
     ) -> Result<bool, Stop> {
         loop {
             let Rows {
-                stream,
+                answer,
                 asked,
                 window,
             } = match first.take() {
                 Some(rows) => rows,
-                None => self.start(&self.select(page)).await?,
+                None => self.start(self.select(page)).await?,
             };
-            let (mut stream, mut found) = (pin!(stream), 0);
+            let (mut rows, mut found) = (pin!(answer.rows), 0);
             let from = self.rest.after;
-            while let Some(row) = stream.try_next().await? {
+            while let Some(row) = rows.try_next().await? {
                 found += 1;
                 let position: i64 = row.try_get(0)?;
                 if frontier.is_some_and(|frontier| position > frontier) {
@@ -398,7 +393,7 @@ impl Reading<'_> {
                 self.rest
                     .pass(self.query.direction, position, version, is_stream);
             }
-            let is_all = found < asked;
+            let is_all = found < asked && answer.is_all;
             match window.filter(|_| is_all) {
                 // Up to there everything is settled, and what is behind it was not asked for.
                 Some(window) if frontier.is_none_or(|frontier| window < frontier) => {

@@ -196,6 +196,14 @@ impl Statement {
 }
 
 impl Select {
+    /// A statement without parameters.
+    pub(super) fn of(sql: &str) -> Self {
+        Self {
+            sql: sql.to_owned(),
+            values: Vec::new(),
+        }
+    }
+
     pub(super) fn params(&self) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
         self.values
             .iter()

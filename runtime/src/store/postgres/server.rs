@@ -12,6 +12,7 @@ use super::names::Names;
 use super::notify::Others;
 use super::pool::Pool;
 use super::seen::Seen;
+use super::shared::{Lease, Shared};
 use super::sql::Sql;
 use crate::store::{Dialect, Wakes};
 
@@ -25,6 +26,7 @@ pub(super) struct Server {
     pub(super) others: Arc<Others>,
     pub(super) wakes: Wakes,
     pub(super) seen: Arc<Seen>,
+    pub(super) shared: Shared,
 }
 
 /// Without names: a handle of one tenant that stands in a message must show nothing of another's.
@@ -39,6 +41,10 @@ impl fmt::Debug for Server {
 impl Server {
     /// A connection, when one is free.
     pub(super) async fn lease(&self) -> Result<Connection<'static>, Cause> {
+        Ok(Connection::Pool(self.lease_alone().await?))
+    }
+
+    async fn lease_alone(&self) -> Result<Lease, Cause> {
         // Most find one that is free; they need no alarm, and no room for waiting.
         let now = Timeouts {
             wait: Some(Duration::ZERO),
@@ -48,7 +54,16 @@ impl Server {
             Err(PoolError::Timeout(TimeoutType::Wait)) => Box::pin(self.pool.get()).await,
             session => session,
         };
-        Ok(Connection::Pool(session?))
+        Ok(session?)
+    }
+
+    /// A connection that others read streams on, too.
+    pub(super) async fn lease_shared(&self) -> Result<Connection<'static>, Cause> {
+        let lease = match self.shared.join() {
+            Some(lease) => lease,
+            None => self.shared.add(self.lease_alone().await?),
+        };
+        Ok(Connection::Shared(lease))
     }
 
     /// Lets go of a connection that was lost, and of those that wait: what broke one broke others, and it may not have noticed yet.
