@@ -50,11 +50,16 @@ pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnost
         for (before, version) in entry.versions.iter().enumerate() {
             let missing = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
             if version.number != missing {
+                let event = site.event(category, &entry.name, version.number);
                 let message = format!("the lock has no v{missing} before it");
                 all.push(
-                    rule(Rule::VersionGap, Severity::Error, message)
-                        .of(full_name(category, &entry.name), version.number)
-                        .resolve("restore its line and its files from version control"),
+                    event
+                        .and_then(|event| apart(site, event))
+                        .unwrap_or_else(|| {
+                            rule(Rule::VersionGap, Severity::Error, message)
+                                .of(full_name(category, &entry.name), version.number)
+                                .resolve("restore its line and its files from version control")
+                        }),
                 );
                 break;
             }
@@ -74,6 +79,29 @@ pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnost
 
 fn rule(rule: Rule, severity: Severity, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(rule.code(), severity, message)
+}
+
+/// A version that got another name while the types of those before it kept theirs: under no name would all versions follow one another.
+pub fn apart(site: &Site<'_>, event: &Event) -> Option<Diagnostic> {
+    let (category, name) = (event.category.as_deref(), event.name());
+    let before = event.version().checked_sub(1)?;
+    if site.event(category, name, before).is_some() {
+        return None;
+    }
+    let mut formerly = event.formerly.iter();
+    let former = formerly.find(|former| site.event(category, former, before).is_some())?;
+    let older = (1..=before).filter_map(|version| site.event(category, former, version));
+    let older: Vec<_> = older.map(|older| format!("`{}`", older.ident)).collect();
+    let message = format!("it got another name, and v{before} is still called {former}");
+    Some(
+        rule(Rule::VersionGap, Severity::Error, message)
+            .of(event.full_name(), event.version())
+            .at(event.place())
+            .resolve(format!(
+                "write `#[event(name = {name:?}, formerly = {former:?})]` on {} too",
+                older.join(", ")
+            )),
+    )
 }
 
 /// What to do about a change, in the words of the compiler; or that no such payload was ever stored.
@@ -134,12 +162,14 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
         }
     }
     let Some(listed) = site.lock.version(category, name, event.version()) else {
-        let message = "not in the lock yet";
-        all.push(of_event(
-            strict
-                .unfinished(codes::NOT_LOCKED, message)
-                .resolve("cargo recount schema accept"),
-        ));
+        all.push(apart(site, event).unwrap_or_else(|| {
+            let message = "not in the lock yet";
+            of_event(
+                strict
+                    .unfinished(codes::NOT_LOCKED, message)
+                    .resolve("cargo recount schema accept"),
+            )
+        }));
         return all;
     };
     match listed.status {

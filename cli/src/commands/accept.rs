@@ -11,7 +11,7 @@ use crate::args::Common;
 use crate::code::{Event, Found, Site, find, full_name};
 use crate::codes;
 use crate::grown::grown;
-use crate::judge::{extended, in_words, is_accepted, severity};
+use crate::judge::{apart, extended, in_words, is_accepted, severity};
 use crate::outcome::{Diagnostic, Failure, Outcome, Result, Severity};
 use crate::project::Project;
 use crate::streams;
@@ -69,6 +69,10 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         let events = events.filter(|event| is_meant(event.category.as_deref(), event.name()));
         let events: Vec<Event> = events.cloned().collect();
         for event in &events {
+            if let Some(apart) = apart(site, event) {
+                outcome.diagnostics.push(apart);
+                continue;
+            }
             match one(&project, site, event, only.is_some(), reason)? {
                 Step::Nothing => {}
                 Step::Done(what) => done.push((event.full_name(), event.version(), what)),
