@@ -114,6 +114,29 @@ fn every_damage_of_the_files_is_told_with_its_place_and_what_to_do() {
 }
 
 #[test]
+fn markers_of_a_merge_in_samples_are_told_once_and_with_their_file() {
+    let project = Project::released("damaged9");
+    let samples = project.read(SAMPLES);
+    let line = samples.lines().count() + 1;
+    project.write(SAMPLES, &format!("{samples}=======\n{samples}"));
+    for command in ["check", "accept"] {
+        let place = format!("{SAMPLES}:{line}: a merge left its markers");
+        let ran = project.recount(&[command]);
+        ran.says(
+            1,
+            &[
+                &format!("error[RC3002] workout.Scheduled v1: {place}"),
+                "and run `recount schema accept workout.Scheduled`",
+            ],
+        );
+        let told = ran.out.matches("error[").count();
+        assert!(told == 1 && !ran.out.contains("nothing to"), "{}", ran.out);
+    }
+    let place = format!("{SAMPLES}:{line}: expected value at column 1");
+    project.test().says(101, &[&place]);
+}
+
+#[test]
 fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritten() {
     let project = Project::released("damaged7");
     let against = &["check", "--against", "main"];
@@ -125,6 +148,16 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
         1,
         &["error[RC1006] schema/lock.toml: missing, but `main` has it"],
     );
+    for command in ["check", "accept", "release", "init"] {
+        project.recount(&[command]).says(
+            2,
+            &[
+                "error[RC1006] schema/lock.toml: missing, but `HEAD` has it",
+                "to do: `git checkout HEAD -- schema`",
+            ],
+        );
+    }
+    assert!(!project.path("schema").exists());
     restore();
 
     project.edit(LOCK, "status = \"released\"", "status = \"draft\"");
@@ -160,7 +193,10 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
     project.recount(&["check"]).says(0, &[]);
     project.recount(against).says(
         1,
-        &["error[RC3008] workout.Scheduled v1: the contract was rewritten: [RC1011] .minutes"],
+        &[
+            "error[RC3008] workout.Scheduled v1: the contract was rewritten: [RC1011] .minutes",
+            "to do: `git checkout main -- schema`, then `cargo recount schema accept workout.Scheduled`",
+        ],
     );
     restore();
 

@@ -136,4 +136,8 @@ fn an_event_of_two_versions_gets_another_name_in_both() {
         .recount(&["release", "--version", "0.5.0"])
         .says(0, &["workout.Planned v2: released in 0.5.0"]);
     project.test().says(0, &[]);
+    // A stored name wins over that of a type.
+    project
+        .recount(&["retire", "Scheduled", "v1"])
+        .says(0, &["workout.Scheduled v1 is retired"]);
 }
