@@ -242,3 +242,25 @@ pub struct Because { pub why: Option<Why> }",
         ],
     );
 }
+
+#[test]
+fn the_files_of_a_draft_that_is_gone_are_told_to_be_deleted() {
+    let project = Project::new("life9");
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.edit(
+        "src/lib.rs",
+        "    fn cancelled(&mut self, _: Cancelled) { self.minutes = 0; }\n",
+        "",
+    );
+    project.edit(
+        "src/lib.rs",
+        "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]\npub struct Cancelled {}\n",
+        "",
+    );
+    project.recount(&["accept"]).says(
+        0,
+        &["written: schema/lock.toml; deleted: schema/workout.Cancelled/v1.json"],
+    );
+    assert!(!project.path("schema/workout.Cancelled").exists());
+}
