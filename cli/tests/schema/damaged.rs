@@ -213,6 +213,44 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
 }
 
 #[test]
+fn after_a_merge_of_what_both_sides_accepted_the_words_of_check_lead_out() {
+    let project = Project::released("damaged10");
+    let (field, source) = ("pub minutes: u16, // as planned", "src/lib.rs");
+    let accept = |name: &str| {
+        project.edit(
+            source,
+            field,
+            &format!("{field}\n    pub {name}: Option<String>,"),
+        );
+        project
+            .recount(&["accept", "Scheduled"])
+            .says(0, &["taken over from the code"]);
+        project.commit();
+    };
+    project.git(&["checkout", "--quiet", "-b", "branch"]);
+    accept("place");
+    project.git(&["checkout", "--quiet", "main"]);
+    accept("coach");
+    project.git(&["checkout", "--quiet", "branch"]);
+    // The code of both sides, with the lock of one.
+    project.edit(
+        source,
+        "    pub place: Option<String>,",
+        "    pub place: Option<String>,\n    pub coach: Option<String>,",
+    );
+    let against = ["check", "--against", "main"];
+    project.recount(&against).says(
+        1,
+        &["to do: `git checkout main -- schema`, then `cargo recount schema accept workout.Scheduled`"],
+    );
+    project.git(&["checkout", "main", "--", "schema"]);
+    project
+        .recount(&["accept", "workout.Scheduled"])
+        .says(0, &["taken over from the code"]);
+    project.recount(&against).says(0, &["2 versions"]);
+}
+
+#[test]
 fn in_ci_nothing_is_written() {
     let project = Project::released("damaged8");
     project.edit(

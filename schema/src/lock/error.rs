@@ -158,7 +158,7 @@ impl fmt::Display for LockError {
                 found,
             } => write!(
                 f,
-                "[RC1044] {}: the digest is {found}, but lock.toml lists {listed}; restore the file from version control",
+                "[RC1044] {}: the digest is {found}, but lock.toml lists {listed}; restore both from one revision",
                 file.display()
             ),
             Self::Name { name, problem } => write!(f, "`{name}`: {problem}; choose another name"),

@@ -161,7 +161,7 @@ rules! {
     StreamChanged = "RC1043" Deny Compiler "the stream or the id of a released aggregate changed":
         "Both are part of the key of every stored stream, so the old ones would not be found: an aggregate's streams lie in the category that `stream = \"…\"` names, under the text of their ids. An integer may become one that holds more, since the digits stay; any other form of the id finds other streams. `[[aggregate]]` in `lock.toml` holds both, and the name of the type by which the aggregate is known.\n\nKeep the stream's name and the form of the id; what the types are called is free. If another type has those streams now, `cargo recount schema accept` says so to the lock.";
     LockEdited = "RC1044" Deny Compiler "a file of a released version is not what the lock says":
-        "Released contracts do not change: payloads of that form are in the store.\n\nRestore the file from version control, and write the next version of the event.";
+        "Released contracts do not change: payloads of that form are in the store.\n\nRestore the file and `lock.toml` from one revision, and write the next version of the event.";
     ConditionalField = "RC1045" Deny Compiler "a field of an event depends on the build":
         "What is stored would depend on features or platforms: a build without the field drops what a build with it stored, and the lock holds only what one of them wrote.\n\nTake `#[cfg]` off the field. A value that some builds do not have is an `Option`.";
     DraftStored = "RC1046" Warn Check "an optimised build stores an event that was never released":
