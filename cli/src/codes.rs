@@ -36,7 +36,7 @@ macro_rules! codes {
 
 codes! {
     NO_LOCK = "RC3001" Stops "no lock was found":
-        "Nothing is asked of a package whose events are not locked.\n\nBegin with `cargo recount schema init`.";
+        "Nothing is asked of a package whose events are not locked.\n\nRestore the folder `schema` from version control if there was one; else begin with `cargo recount schema init`.";
     LOCK_UNREADABLE = "RC3002" Stops "a file of the lock cannot be read":
         "It ends in the middle, holds the markers of a merge, was written by a newer release, or is no TOML or JSON. Nothing can be said of events as long as it is not mended.\n\nRestore the file from version control; after a merge keep the entries of both sides, each whole: with its own `[[event]]`, `category` and `name`, which the two sides may share in the conflict. Of a version that both sides changed, take the entry and the files of one side, that of the branch which the other is compared with, and run `cargo recount schema accept EVENT`.";
     NOT_LOCKED = "RC3003" Fails "an event of the code is not in the lock":
