@@ -60,6 +60,17 @@ fn errors(output: &Output) -> String {
     }
 }
 
+/// What to do about the compiler's errors.
+pub fn mend(said: &str) -> &'static str {
+    // The shape of each is made of the other's, and the compiler only says that it goes round in a circle.
+    let is_circle = |error: &str| error.contains("E0391") && error.contains("SHAPE");
+    if said.split("\nerror").any(is_circle) {
+        "mend what the compiler says;\ntwo value objects contain each other: write `#[value(recursive_with(Other))]` on each"
+    } else {
+        "mend what the compiler says"
+    }
+}
+
 impl<'a> Programs<'a> {
     /// Builds them. Whatever the lock says is no error: the macros leave it to this tool.
     pub fn build(common: &Common, package: &'a Package) -> Result<Self> {
@@ -80,16 +91,12 @@ impl<'a> Programs<'a> {
             output = Self::run(common, package, &targets, true)?;
         }
         if !output.status.success() {
+            let said = errors(&output);
             let message = format!(
-                "the tests of `{}` do not compile:\n\n{}\n",
-                package.name,
-                errors(&output)
+                "the tests of `{}` do not compile:\n\n{said}\n",
+                package.name
             );
-            return Err(Failure::new(
-                codes::CANNOT_BUILD,
-                message,
-                "mend what the compiler says",
-            ));
+            return Err(Failure::new(codes::CANNOT_BUILD, message, mend(&said)));
         }
         let all = messages(&output)
             .filter_map(|message| message.executable)
@@ -282,4 +289,22 @@ pub fn io(file: &Path, error: &std::io::Error) -> Failure {
         format!("{}: {error}", file.display()),
         "look at the path and its rights",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mend;
+
+    #[test]
+    fn what_to_do_about_types_that_contain_each_other_is_said_of_no_other_circle() {
+        let circle = "error[E0391]: cycle detected when evaluating `<Node as Shaped>::SHAPE`";
+        let other = "error[E0391]: cycle detected when computing type of `A`";
+        let unknown = "error[E0425]: cannot find value `SHAPE` in this scope";
+        assert!(mend(circle).contains("recursive_with(Other)"));
+        assert!(mend(&format!("{unknown}\n\n{circle}")).contains("recursive_with(Other)"));
+        assert_eq!(
+            mend(&format!("{other}\n\n{unknown}")),
+            "mend what the compiler says"
+        );
+    }
 }

@@ -90,18 +90,30 @@ impl Base {
             .lines()
             .filter(|line| *line == "schema/lock.toml" || line.ends_with("/schema/lock.toml"))
             .map(|line| self.top.join(line));
-        let gone = locks.filter(|file| !file.exists()).map(|file| {
-            Diagnostic::error(
-                "RC1006",
-                format!(
-                    "{}: missing, but `{}` has it",
-                    project.shown(&file),
-                    self.revision
-                ),
-            )
-            .resolve("restore it from version control")
-        });
-        Ok(gone.collect())
+        let gone = locks.filter(|file| !file.exists());
+        Ok(gone.map(|file| self.missing(project, &file)).collect())
+    }
+
+    /// That a lock is missing, if the revision has it.
+    pub fn lost(&self, project: &Project, dir: &Path) -> Result<Option<Diagnostic>> {
+        let file = dir.join("lock.toml");
+        let is_known = self.text(&file)?.is_some();
+        Ok((is_known && !file.exists()).then(|| self.missing(project, &file)))
+    }
+
+    fn missing(&self, project: &Project, file: &Path) -> Diagnostic {
+        let message = format!(
+            "{}: missing, but `{}` has it",
+            project.shown(file),
+            self.revision
+        );
+        let dir = file.parent().unwrap_or(file);
+        Diagnostic::error("RC1006", message).resolve(self.restore(project, dir))
+    }
+
+    /// How a lock becomes again what it is in the revision.
+    pub fn restore(&self, project: &Project, dir: &Path) -> String {
+        format!("`git checkout {} -- {}`", self.revision, project.shown(dir))
     }
 
     /// What the revision has of a lock.
@@ -153,10 +165,13 @@ impl Base {
                 }
                 let of = (category, entry.name.as_str(), version.number);
                 let full = full_name(category, &entry.name);
+                let restore = self.restore(project, lock.dir());
                 let one = |code, message: String| {
                     Diagnostic::own(code, message)
                         .of(full.clone(), version.number)
-                        .resolve(format!("restore it from `{}`", self.revision))
+                        .resolve(format!(
+                            "{restore}, then `cargo recount schema accept {full}`"
+                        ))
                 };
                 let Some(now) = lock.version(category, &entry.name, version.number) else {
                     let was = version.status.as_str();

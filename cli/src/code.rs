@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::args::Common;
 use crate::ask::Programs;
+use crate::base::Base;
 use crate::codes;
 use crate::grown::grown;
 use crate::outcome::{Diagnostic, Failure, Result, Severity};
@@ -166,7 +167,7 @@ impl<'a> Site<'a> {
             }
         }
         if sites.is_empty() {
-            return Err(no_lock());
+            return Err(no_lock(project));
         }
         Ok(sites)
     }
@@ -270,21 +271,23 @@ impl<'a> Site<'a> {
             .max_by_key(|event| event.version())
     }
 
-    /// The names, (category, stored name), that a word of the user means, in the code or in the lock.
+    /// The names, (category, stored name), that a word of the user means, in the code or in the lock. A type's name counts where no
+    /// event is stored under it.
     pub fn named(&self, word: &str) -> Vec<(Option<String>, String)> {
-        let mut all = BTreeSet::new();
-        let mut add = |category: &Option<String>, name: &str, ident: Option<&str>| {
-            if name == word || full_name(category.as_deref(), name) == word || ident == Some(word) {
-                all.insert((category.clone(), name.to_owned()));
-            }
-        };
-        for event in &self.events {
-            add(&event.category, event.name(), Some(&event.ident));
+        let of_code = self.events.iter();
+        let of_code = of_code.map(|event| (event.category.clone(), event.name().to_owned()));
+        let of_lock = self.lock.index.events.iter();
+        let of_lock = of_lock.map(|entry| (entry.category.clone(), entry.name.clone()));
+        let stored: BTreeSet<_> = of_code
+            .chain(of_lock)
+            .filter(|(of, name)| name == word || full_name(of.as_deref(), name) == word)
+            .collect();
+        if !stored.is_empty() {
+            return stored.into_iter().collect();
         }
-        for entry in &self.lock.index.events {
-            add(&entry.category, &entry.name, None);
-        }
-        all.into_iter().collect()
+        let types = self.events.iter().filter(|event| event.ident == word);
+        let types = types.map(|event| (event.category.clone(), event.name().to_owned()));
+        types.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -341,10 +344,7 @@ pub fn find<'s, 'a>(
         }
     }
     let (at, category, name) = found.remove(0);
-    match sites.get_mut(at) {
-        Some(site) => Ok((site, category, name)),
-        None => Err(no_lock()),
-    }
+    Ok((&mut sites[at], category, name))
 }
 
 fn known(event: &DescribedEvent, category: Option<String>) -> Result<Event> {
@@ -399,12 +399,21 @@ fn same_path(a: &Path, b: &Path) -> bool {
         }
 }
 
-pub fn no_lock() -> Failure {
-    Failure::new(
-        codes::NO_LOCK,
-        "no lock was found: nothing is locked here",
-        "cargo recount schema init",
-    )
+/// No lock is there: there was none yet, or it was deleted.
+pub fn no_lock(project: &Project) -> Failure {
+    let head = Base::new(project, "HEAD").ok();
+    let mut packages = project.packages.iter();
+    let gone = head.and_then(|head| {
+        let gone = packages.find_map(|package| head.gone(project, package).ok()?.pop());
+        gone.map(Failure::from)
+    });
+    gone.unwrap_or_else(|| {
+        Failure::new(
+            codes::NO_LOCK,
+            "no lock was found: nothing is locked here",
+            "if there was a folder `schema`, restore it from version control; else `cargo recount schema init`",
+        )
+    })
 }
 
 /// A lock of which nothing can be said.

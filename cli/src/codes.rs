@@ -36,9 +36,9 @@ macro_rules! codes {
 
 codes! {
     NO_LOCK = "RC3001" Stops "no lock was found":
-        "Nothing is asked of a package whose events are not locked.\n\nBegin with `cargo recount schema init`.";
+        "Nothing is asked of a package whose events are not locked.\n\nRestore the folder `schema` from version control if there was one; else begin with `cargo recount schema init`.";
     LOCK_UNREADABLE = "RC3002" Stops "a file of the lock cannot be read":
-        "It ends in the middle, holds the markers of a merge, was written by a newer release, or is no TOML or JSON. Nothing can be said of events as long as it is not mended.\n\nRestore the file from version control; after a merge keep the entries of both sides, each whole: with its own `[[event]]`, `category` and `name`, which the two sides may share in the conflict. Of a version that both sides changed, take the entry and the files of one side, that of the branch which the other is compared with, and run `cargo recount schema accept`.";
+        "It ends in the middle, holds the markers of a merge, was written by a newer release, or is no TOML or JSON. Nothing can be said of events as long as it is not mended.\n\nRestore the file from version control; after a merge keep the entries of both sides, each whole: with its own `[[event]]`, `category` and `name`, which the two sides may share in the conflict. Of a version that both sides changed, take the entry and the files of one side, that of the branch which the other is compared with, and run `cargo recount schema accept EVENT`.";
     NOT_LOCKED = "RC3003" Fails "an event of the code is not in the lock":
         "It is new. A draft may change as it likes; once it is released it may not.\n\n`cargo recount schema accept` takes it over as a draft.";
     DRAFT_CHANGED = "RC3004" Fails "a draft is not what the code says":
@@ -50,13 +50,15 @@ codes! {
     GROWN = "RC3007" Fails "what a released version writes has changed":
         "The lock does not know what is written now, so a later change of it would go unnoticed. Whatever else is told of the event says whether stored payloads stay readable.\n\n`cargo recount schema accept EVENT` takes that over.";
     CHANGED_SINCE_BASE = "RC3008" Fails "what was released was changed":
-        "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files and their entries in `lock.toml` from the base revision, and write the next version of the event. After a merge of two branches that both changed it, take all of `schema/` from the base revision, and run `cargo recount schema accept`.";
+        "Released contracts and samples are not taken back or rewritten: payloads of that form are in the store. They grow only by the rules, or with a reason in `[[accepted]]`.\n\nRestore the files and their entries in `lock.toml` from the base revision, and write the next version of the event. After a merge of two branches that both changed it, take all of `schema/` from the base revision, `git checkout main -- schema`, and run `cargo recount schema accept EVENT`.";
     GONE_SINCE_BASE = "RC3009" Fails "what was released is not in the lock any more":
         "The list of released versions only grows.\n\nRestore the lines from the base revision.";
     PASSED_OVER = "RC3010" Warns "the code passes over an event that the lock has as released":
         "`retired(\"…\")` on the aggregate skips its events when reading.\n\nSay so in the lock, too: `cargo recount schema retire EVENT vN`.";
     MAY_GO = "RC3011" Notes "nothing is read as this type any more":
         "The version that it is for was dropped: it is stored nowhere.\n\nThe type and its conversion may be deleted, with `upcast_from` on the type of the next version. They may also stay; how it converts does not matter any more.";
+    NOTHING_RETIRED = "RC3012" Warns "`retired` names an event that the lock does not know":
+        "A misspelt name passes over nothing.\n\nWrite the stored name as the lock has it. An event that was given up before there was a lock is not in it, and that is right.";
     CANNOT_BUILD = "RC3020" Stops "the code cannot be asked":
         "The events tell themselves what they are, in tests that the macros write; so the package's tests must compile.\n\nMend what the compiler says.";
     NO_ANSWER = "RC3021" Stops "the code did not answer":
@@ -81,6 +83,8 @@ codes! {
         "The operating system says why.";
     NOT_CURRENT = "RC3031" Fails "the catalogue is not current":
         "The file is not what the code and the lock say now.\n\nRun the command without `--check`, and commit what it wrote.";
+    NOT_LOOKED_AT = "RC3032" Warns "streams that a scan did not look at":
+        "The lock has events of a category that no aggregate of the code has, and stored events are found by the aggregates.\n\nScan with a revision that has the aggregate. Once nothing is stored, `retire` and `drop` its versions.";
 }
 
 fn own(code: &str) -> Option<&'static Code> {

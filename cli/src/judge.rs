@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use recount_schema::lock::{Accepted, Contract, Policy, Status, Version};
+use recount_schema::private::closest;
 use recount_schema::{Advice, Breaks, Guard, Level, Problem, Released, Report, Rule, lint_event};
 
-use crate::code::{Event, Found, Site, damaged, full_name};
+use crate::code::{Aggregate, Event, Found, Site, damaged, full_name};
 use crate::codes;
 use crate::grown::{added, grown};
 use crate::outcome::{Diagnostic, Severity};
@@ -45,24 +46,28 @@ pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnost
     for event in events.filter(|event| !is_moved(event.category.as_deref())) {
         all.extend(of_event(site, event, strict));
     }
+    all.extend(files(project, site, &|_, _| true));
+    all.extend(site.aggregates.iter().flat_map(|of| unknown(site, of)));
     for entry in &site.lock.index.events {
         let category = entry.category.as_deref();
         for (before, version) in entry.versions.iter().enumerate() {
             let missing = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
             if version.number != missing {
+                let event = site.event(category, &entry.name, version.number);
                 let message = format!("the lock has no v{missing} before it");
                 all.push(
-                    rule(Rule::VersionGap, Severity::Error, message)
-                        .of(full_name(category, &entry.name), version.number)
-                        .resolve("restore its line and its files from version control"),
+                    event
+                        .and_then(|event| apart(site, event))
+                        .unwrap_or_else(|| {
+                            rule(Rule::VersionGap, Severity::Error, message)
+                                .of(full_name(category, &entry.name), version.number)
+                                .resolve("restore its line and its files from version control")
+                        }),
                 );
                 break;
             }
         }
         for version in &entry.versions {
-            if version.status.is_frozen() {
-                all.extend(of_files(project, site, category, &entry.name, version));
-            }
             let is_there = site.event(category, &entry.name, version.number).is_some();
             if !is_there && !is_moved(category) {
                 all.extend(of_absent(site, category, &entry.name, version, strict));
@@ -72,8 +77,52 @@ pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnost
     all
 }
 
+/// What an aggregate passes over, and the lock does not know: it is misspelt, or older than the lock.
+fn unknown(site: &Site<'_>, of: &Aggregate) -> Vec<Diagnostic> {
+    let entries = site.lock.index.events.iter();
+    let entries = entries.filter(|entry| entry.category.as_ref() == Some(&of.category));
+    let known: Vec<_> = entries.map(|entry| entry.name.as_str()).collect();
+    let retired = of.retired.iter().map(String::as_str);
+    let unknown = retired.filter(|name| !known.contains(name));
+    let told = unknown.map(|name| {
+        let message =
+            format!("`retired({name:?})` passes over an event that the lock does not know");
+        let mut one = Diagnostic::own(codes::NOTHING_RETIRED, message);
+        name.clone_into(&mut one.path);
+        let one = one.at(format!("{}:{}", of.file.display(), of.line));
+        match closest(name, known.iter().copied()) {
+            Some(near) => one.resolve(format!("did you mean {near:?}?")),
+            None => one.resolve("nothing, if it was given up before there was a lock"),
+        }
+    });
+    told.collect()
+}
+
 fn rule(rule: Rule, severity: Severity, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(rule.code(), severity, message)
+}
+
+/// A version that got another name while the types of those before it kept theirs: under no name would all versions follow one another.
+pub fn apart(site: &Site<'_>, event: &Event) -> Option<Diagnostic> {
+    let (category, name) = (event.category.as_deref(), event.name());
+    let before = event.version().checked_sub(1)?;
+    if site.event(category, name, before).is_some() {
+        return None;
+    }
+    let mut formerly = event.formerly.iter();
+    let former = formerly.find(|former| site.event(category, former, before).is_some())?;
+    let older = (1..=before).filter_map(|version| site.event(category, former, version));
+    let older: Vec<_> = older.map(|older| format!("`{}`", older.ident)).collect();
+    let message = format!("it got another name, and v{before} is still called {former}");
+    Some(
+        rule(Rule::VersionGap, Severity::Error, message)
+            .of(event.full_name(), event.version())
+            .at(event.place())
+            .resolve(format!(
+                "write `#[event(name = {name:?}, formerly = {former:?})]` on {} too",
+                older.join(", ")
+            )),
+    )
 }
 
 /// What to do about a change, in the words of the compiler; or that no such payload was ever stored.
@@ -134,12 +183,14 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
         }
     }
     let Some(listed) = site.lock.version(category, name, event.version()) else {
-        let message = "not in the lock yet";
-        all.push(of_event(
-            strict
-                .unfinished(codes::NOT_LOCKED, message)
-                .resolve("cargo recount schema accept"),
-        ));
+        all.push(apart(site, event).unwrap_or_else(|| {
+            let message = "not in the lock yet";
+            of_event(
+                strict
+                    .unfinished(codes::NOT_LOCKED, message)
+                    .resolve("cargo recount schema accept"),
+            )
+        }));
         return all;
     };
     match listed.status {
@@ -187,11 +238,12 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
             }
         }
     }
-    // Payloads that a broken rule makes unreadable say nothing new.
+    // Payloads that a broken rule makes unreadable say nothing new, nor does a file that cannot be read.
     let is_news = |found: &&Found| {
-        !(is_broken
-            && found.code == Rule::SampleUnreadable.code()
-            && found.version == event.version())
+        found.code != Rule::LockEdited.code()
+            && !(is_broken
+                && found.code == Rule::SampleUnreadable.code()
+                && found.version == event.version())
     };
     let found = event.findings.iter().filter(is_news);
     all.extend(found.map(|found| of_found(site, event, found)));
@@ -289,6 +341,11 @@ fn told<const KEPT: usize>(
                     now.path
                 ));
             }
+            if let Some((was, now)) = problem.gone_variant().filter(|(_, now)| !now.is_empty()) {
+                one.resolve = Some(format!(
+                    "if it is {now} now: write `#[serde(rename = {was:?})]` above that, so that only its name in Rust changes"
+                ));
+            }
             if one.resolve.is_none() {
                 one.resolve = Some(format!("cargo recount schema explain {}", one.code));
             }
@@ -304,6 +361,10 @@ fn kept_readable(problem: &Problem) -> &'static str {
             "make it an `Option`, or write `#[serde(default)]` above it; or "
         }
         Rule::FieldRemoved => "keep it; or ",
+        Rule::VariantRemoved => {
+            "keep it, with `#[serde(rename = \"…\")]` if only its name in Rust changed, or with `alias` if it is stored under another name \
+             from now on; or "
+        }
         _ => "",
     }
 }
@@ -381,20 +442,29 @@ fn of_found(site: &Site<'_>, event: &Event, found: &Found) -> Diagnostic {
     one
 }
 
-/// The files of a version that was released.
-fn of_files(
+/// What is wrong with the files of released versions, of the events that are meant.
+pub fn files(
     project: &Project,
     site: &Site<'_>,
-    category: Option<&str>,
-    name: &str,
-    version: &Version,
+    is_meant: &dyn Fn(Option<&str>, &str) -> bool,
 ) -> Vec<Diagnostic> {
-    let contract = site.lock.contract(category, name, version.number);
-    let samples = site.lock.samples(category, name, version.number);
-    let errors = [contract.err(), samples.err()].into_iter().flatten();
-    errors
-        .map(|error| damaged(project, &error).of(full_name(category, name), version.number))
-        .collect()
+    let mut all = Vec::new();
+    for entry in &site.lock.index.events {
+        let (category, name) = (entry.category.as_deref(), entry.name.as_str());
+        let versions = entry.versions.iter();
+        let frozen = versions.filter(|version| version.status.is_frozen());
+        for version in frozen.filter(|_| is_meant(category, name)) {
+            let contract = site.lock.contract(category, name, version.number).err();
+            let samples = site.lock.samples(category, name, version.number).err();
+            let full = full_name(category, name);
+            for error in contract.into_iter().chain(samples) {
+                let mut one = damaged(project, &error).of(&full, version.number);
+                one.resolve = one.resolve.map(|what| what.replace("EVENT", &full));
+                all.push(one);
+            }
+        }
+    }
+    all
 }
 
 /// A version of the lock for which the code has no type of its own: an older type may be gone, if its payloads are read.
@@ -464,8 +534,9 @@ fn bring_back(site: &Site<'_>, category: Option<&str>, name: &str, version: &Ver
     let mut aggregates = site.aggregates.iter();
     if let Some(of) = aggregates.find(|of| of.category == category) {
         return format!(
-            "if it only has another name now: write `#[event(formerly = {name:?})]` above its type; else bring its type and its method \
-             back, or give up what is stored of it, which is passed over then: write `retired({name:?})` in `#[aggregate(…)]` of `{}`, {}:{}",
+            "if only its type has another name now: write `#[event(name = {name:?})]` above it; if it shall be stored under another name \
+             from now on: `#[event(formerly = {name:?})]`; else bring its type and its method back, or give up what is stored of it, which \
+             is passed over then: write `retired({name:?})` in `#[aggregate(…)]` of `{}`, {}:{}",
             of.ident,
             of.file.display(),
             of.line

@@ -178,7 +178,7 @@ pub fn since(base: &Base, project: &Project, site: &Site<'_>) -> Result<Vec<Diag
             (Some(_), None) => return None,
         };
         let mut one_of =
-            Diagnostic::own(code, message).resolve("restore it from the base revision");
+            Diagnostic::own(code, message).resolve(base.restore(project, site.lock.dir()));
         one_of.path.clone_from(&one.category);
         Some(one_of)
     });

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use recount_schema::private::closest;
 use syn::parse::{Parse, Parser};
 use syn::{Attribute, LitInt, LitStr, Meta};
 
-use crate::diag::{Errors, closest};
+use crate::diag::Errors;
 
 /// A key that an attribute knows.
 pub(crate) struct Key {

@@ -27,6 +27,7 @@
 //! | `json` | of that module what is JSON, contracts and samples, without the index and digests |
 //! | `values` | the module `values`: payloads judged by a shape, and payloads made from one |
 
+mod closest;
 mod digest;
 #[cfg(feature = "json")]
 pub mod lock;
@@ -53,6 +54,7 @@ pub use text::Text;
 /// What generated code calls. No part of the public interface.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::closest::closest;
     pub use crate::probe::{Fallback, Probe};
     pub use crate::shaped::ShapedWithin;
 }

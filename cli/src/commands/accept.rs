@@ -11,7 +11,7 @@ use crate::args::Common;
 use crate::code::{Event, Found, Site, find, full_name};
 use crate::codes;
 use crate::grown::grown;
-use crate::judge::{extended, in_words, is_accepted, severity};
+use crate::judge::{apart, extended, files, in_words, is_accepted, severity};
 use crate::outcome::{Diagnostic, Failure, Outcome, Result, Severity};
 use crate::project::Project;
 use crate::streams;
@@ -43,7 +43,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
     };
     let mut done = Vec::new();
     let mut outcome = Outcome::default();
-    let mut files = Vec::new();
+    let (mut written, mut deleted) = (Vec::new(), Vec::new());
     for site in &mut sites {
         if only
             .as_ref()
@@ -55,6 +55,11 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             Some((_, of, meant)) => of.as_deref() == category && meant == name,
             None => true,
         };
+        let damaged = files(&project, site, &is_meant);
+        if !damaged.is_empty() {
+            outcome.diagnostics.extend(damaged);
+            continue;
+        }
         let before = done.len();
         let moved = streams::moved(site);
         let diagnostics = moved.iter().map(streams::Moved::diagnostic);
@@ -72,6 +77,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             match one(&project, site, event, only.is_some(), reason)? {
                 Step::Nothing => {}
                 Step::Done(what) => done.push((event.full_name(), event.version(), what)),
+                Step::Apart(one) => outcome.diagnostics.push(*one),
                 Step::Refused(mut refusals) => {
                     // Who named no event asked for drafts.
                     if only.is_none() {
@@ -84,11 +90,11 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             }
         }
         let gone = take_out(&project, site, &is_meant)?;
-        files.extend(gone.files);
+        deleted.extend(gone.files);
         done.extend(gone.versions);
         let is_recorded = only.is_none() && streams::record(site);
         if done.len() > before || is_recorded {
-            files.extend(write(&project, site)?);
+            written.extend(write(&project, site)?);
         }
     }
     for (event, version, what) in &done {
@@ -96,14 +102,16 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
     }
     outcome.data = json!({
         "accepted": done.iter().map(|(event, version, what)| json!({ "event": event, "version": version, "what": what })).collect::<Vec<_>>(),
-        "files": files,
+        "files": written,
+        "deleted": deleted,
     });
-    outcome.then = match files.is_empty() {
-        true if outcome.diagnostics.is_empty() => {
+    outcome.then = match (written.join(", "), deleted.join(", ")) {
+        (written, _) if written.is_empty() && outcome.diagnostics.is_empty() => {
             "nothing to accept; `cargo recount schema check` says whether all is well".to_owned()
         }
-        true => String::new(),
-        false => format!("written: {}", files.join(", ")),
+        (written, _) if written.is_empty() => "nothing was taken over".to_owned(),
+        (written, deleted) if deleted.is_empty() => format!("written: {written}"),
+        (written, deleted) => format!("written: {written}; deleted: {deleted}"),
     };
     Ok(outcome)
 }
@@ -127,6 +135,8 @@ fn lost(sites: &[Site<'_>], word: &str) -> Option<Diagnostic> {
 enum Step {
     Nothing,
     Done(String),
+    /// A draft that would have no version before it.
+    Apart(Box<Diagnostic>),
     Refused(Vec<Diagnostic>),
 }
 
@@ -138,6 +148,9 @@ fn one(
     is_named: bool,
     reason: Option<&str>,
 ) -> Result<Step> {
+    if let Some(apart) = apart(site, event) {
+        return Ok(Step::Apart(Box::new(apart)));
+    }
     let (category, name, version) = (event.category.as_deref(), event.name(), event.version());
     let what = match site.lock.version(category, name, version) {
         None => "a new draft",

@@ -6,6 +6,7 @@ use recount_schema::lock::Status;
 use serde_json::json;
 
 use crate::args::Common;
+use crate::ask::mend;
 use crate::base::Base;
 use crate::code::{Found, Site, full_name};
 use crate::codes;
@@ -107,7 +108,7 @@ fn outside(site: &Site<'_>) -> Option<Diagnostic> {
         site.package.name
     );
     let one = Diagnostic::error(codes::CANNOT_BUILD, message);
-    Some(one.resolve("mend what the compiler says"))
+    Some(one.resolve(mend(said)))
 }
 
 fn drafts(site: &Site<'_>) -> impl Iterator<Item = Diagnostic> {

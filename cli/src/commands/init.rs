@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{failed, refuse_in_ci};
 use crate::args::Common;
 use crate::ask::io;
+use crate::base::Base;
 use crate::codes;
 use crate::outcome::{Failure, Outcome, Result};
 use crate::project::{Package, Project};
@@ -27,6 +28,17 @@ pub fn run(common: &Common, dir: Option<&Path>) -> Result<Outcome> {
             text: format!("{shown} is there already; nothing was changed\n"),
             ..Outcome::default()
         });
+    }
+    let head = Base::new(&project, "HEAD").ok();
+    let lost = head
+        .map(|head| head.lost(&project, &lock_dir))
+        .transpose()?;
+    if let Some(mut lost) = lost.flatten() {
+        let restore = lost.resolve.unwrap_or_default();
+        lost.resolve = Some(format!(
+            "{restore}; to begin anew, commit first that it is gone: nothing that was released is protected then"
+        ));
+        return Err(lost.into());
     }
     let mut lock = Lock::new(&lock_dir);
     lock.write().map_err(|error| failed(&project, &error))?;

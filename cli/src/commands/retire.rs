@@ -38,10 +38,10 @@ pub fn retire(common: &Common, word: &str, version: Option<VersionNumber>) -> Re
     }
     let newest = site.newest(category.as_deref(), &name);
     let is_written = newest.is_some_and(|event| event.version() == version);
-    let is_passed_over = site
-        .aggregates
-        .iter()
-        .any(|of| Some(&of.category) == category.as_ref() && of.retired.contains(&name));
+    let is_passed_over = site.aggregates.iter().any(|of| {
+        let is_read = of.readable.iter().any(|one| one.name == name);
+        Some(&of.category) == category.as_ref() && of.retired.contains(&name) && !is_read
+    });
     if is_written && !is_passed_over {
         return Err(Failure::new(
             codes::NOT_NOW,
@@ -215,7 +215,7 @@ fn named(
     let known = known.map_or(&[][..], |entry| &entry.versions);
     let list: Vec<_> = known
         .iter()
-        .map(|one| format!("v{} is {}", one.number, one.status.as_str()))
+        .map(|one| format!("v{}, {}", one.number, one.status.as_str()))
         .collect();
     let first = known.iter().find(|one| match command {
         "drop" => one.status == Status::Retired,
@@ -224,8 +224,8 @@ fn named(
     Err(Failure::new(
         codes::NOT_NOW,
         format!(
-            "`{command}` is said of one version, and none is named: of {full} {}",
-            list.join(", ")
+            "`{command}` is said of one version, and none is named; of {full} the lock has: {}",
+            list.join("; ")
         ),
         format!(
             "cargo recount schema {command} {full} v{}",

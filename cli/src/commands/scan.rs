@@ -1,5 +1,6 @@
 //! `scan`: every stored event, through the code.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -100,6 +101,7 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
     let mut categories: Vec<Category> = Vec::new();
     let mut is_any = false;
     let mut drafts = Vec::new();
+    let mut stored = BTreeSet::new();
     for package in &project.packages {
         let locks = package.locks();
         if locks.is_empty() {
@@ -110,14 +112,20 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
             let lock = recount_schema::lock::Lock::read(&dir)
                 .map_err(|error| super::failed(&project, &error))?;
             let entries = lock.into_iter().flat_map(|lock| lock.index.events);
-            drafts.extend(entries.flat_map(|entry| {
-                let versions = entry.versions.into_iter();
-                versions
-                    .filter(|version| version.status == Status::Draft)
-                    .map(move |version| {
-                        (entry.category.clone(), entry.name.clone(), version.number)
-                    })
-            }));
+            for entry in entries {
+                for version in entry.versions {
+                    match version.status {
+                        Status::Dropped => continue,
+                        Status::Draft => drafts.push((
+                            entry.category.clone(),
+                            entry.name.clone(),
+                            version.number,
+                        )),
+                        _ => {}
+                    }
+                    stored.extend(entry.category.clone());
+                }
+            }
         }
         let programs = Programs::build(common, package)?;
         let found: Vec<Category> = programs.ask("scan", &[("RECOUNT_SCHEMA_STORE", &store)])?;
@@ -132,7 +140,7 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
         }
     }
     if !is_any {
-        return Err(no_lock());
+        return Err(no_lock(&project));
     }
     if categories.is_empty() {
         return Err(Failure::new(
@@ -145,7 +153,11 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
         return Err(Failure::new(
             codes::STORE,
             error.clone(),
-            "look at the URL; a server needs recount's feature `postgres` in the package",
+            if store.starts_with("sqlite:") {
+                "look at the path"
+            } else {
+                "look at the URL; a server needs recount's feature `postgres` in the package"
+            },
         ));
     }
     let scan = Scan {
@@ -154,12 +166,17 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
         store: without_password(&store),
         categories,
     };
-    told(&scan, &drafts, out)
+    let looked = scan.categories.iter().map(|of| &of.category);
+    for category in looked {
+        stored.remove(category);
+    }
+    told(&scan, &drafts, &stored, out)
 }
 
 fn told(
     scan: &Scan,
     drafts: &[(Option<String>, String, u32)],
+    not_looked_at: &BTreeSet<String>,
     out: Option<&Path>,
 ) -> Result<Outcome> {
     let data = serde_json::to_value(scan)
@@ -222,12 +239,28 @@ fn told(
             (failed, passed_over) => format!("{failed} cannot be read, {passed_over} passed over"),
         }
     );
+    if !not_looked_at.is_empty() {
+        outcome.diagnostics.extend(not_looked_at.iter().map(unseen));
+        let names: Vec<_> = not_looked_at.iter().map(|of| format!("`{of}`")).collect();
+        let names = names.join(", ");
+        outcome.then = format!("{}; streams of {names} were not looked at", outcome.then);
+    }
     if let Some(out) = out {
         fs::write(out, format!("{data:#}\n")).map_err(|error| io(out, &error))?;
         outcome.then = format!("{}; written to {}", outcome.then, out.display());
     }
     outcome.data = data;
     Ok(outcome)
+}
+
+/// A category of the lock that no aggregate of the code has.
+fn unseen(category: &String) -> Diagnostic {
+    let message =
+        "no aggregate of the code has this category: what is stored of it was not looked at";
+    let mut one = Diagnostic::own(codes::NOT_LOOKED_AT, message)
+        .resolve("scan with a revision that has the aggregate");
+    one.path.clone_from(category);
+    one
 }
 
 /// The code is run in the package's folder, the user may be in another one.

@@ -64,7 +64,9 @@ fn a_released_version_grows_by_the_rules_and_everything_later_must_read_both() {
     );
     project.recount(&["check"]).says(1, &["error[RC3007]"]);
     let hint = "cargo recount schema accept workout.Cancelled\n";
-    project.recount(&["accept"]).says(0, &[hint]);
+    project
+        .recount(&["accept"])
+        .says(0, &[hint, "nothing was taken over"]);
     project.recount(&["check"]).says(1, &[hint]);
     project
         .recount(&["accept", "Cancelled"])
@@ -162,7 +164,9 @@ fn one_accept_is_enough_for_fields_that_are_new_or_renamed_also_within_a_value_o
 fn a_change_in_a_value_object_is_for_a_copy_that_the_next_version_holds() {
     const VALUE: &str = "\
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
-pub struct Place { pub zip: String }
+pub struct Place { pub zip: String, pub kind: Kind }
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub enum Kind { Indoor, Outdoor }
 ";
     let project = Project::new("shared");
     project.edit(
@@ -176,8 +180,8 @@ pub struct Place { pub zip: String }
         project.recount(&[command]).says(0, &[]);
     }
     project.edit("src/lib.rs", "pub zip: String", "pub zip: u32");
-    let advice = "take back what changed in `Place`, which all versions share; then copy it as `PlaceV2`, change the copy, and hold that \
-                  in version 2 (if there is none yet: `";
+    let advice = "take back what changed in `Place`, or in a type within it, which all versions share; then copy it as `PlaceV2`, with \
+                  each type on the way to the change, change the copies, and hold those in version 2 (if there is none yet: `";
     let of_the_tool = format!("{advice}cargo recount schema bump workout.Scheduled`)");
     project.recount(&["check"]).says(
         1,
@@ -205,14 +209,24 @@ pub struct Place { pub zip: String }
             "error[RC1002] workout.Scheduled v1 .places[].postcode",
         ],
     );
+    project.edit("src/lib.rs", "pub postcode", "pub zip");
+    project.edit("src/lib.rs", "Outdoor }", "Outside }");
+    project.recount(&["check"]).says(
+        1,
+        &[
+            "error[RC1030] workout.Scheduled v1 .places[].kind<Outdoor>",
+            "if it is Outside now: write `#[serde(rename = \"Outdoor\")]` above that",
+        ],
+    );
 }
 
 #[test]
 fn a_change_of_all_fields_of_a_wide_event_is_accepted_at_once() {
     let project = Project::new("accept6");
-    let fields: String = (0..30)
+    let fields: Vec<_> = (0..30)
         .map(|at| format!("    pub form_field{at}: u16,\n"))
         .collect();
+    let fields = fields.concat();
     let of = |attribute: &str| format!("{attribute}pub struct Cancelled {{\n{fields}}}");
     project.edit("src/lib.rs", "pub struct Cancelled {}", &of(""));
     project.recount(&["init"]).says(0, &[]);

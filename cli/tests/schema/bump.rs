@@ -305,7 +305,7 @@ fn value_objects_that_two_versions_share_are_named() {
         2,
         &[
             "`Scheduled` was changed already",
-            "take back what changed in `Place`, which all versions share",
+            "take back what changed in `Place`, or in a type within it, which all versions share",
         ],
     );
     project.edit("src/lib.rs", "pub zip: u32", "pub zip: String");

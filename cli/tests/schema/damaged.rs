@@ -114,6 +114,29 @@ fn every_damage_of_the_files_is_told_with_its_place_and_what_to_do() {
 }
 
 #[test]
+fn markers_of_a_merge_in_samples_are_told_once_and_with_their_file() {
+    let project = Project::released("damaged9");
+    let samples = project.read(SAMPLES);
+    let line = samples.lines().count() + 1;
+    project.write(SAMPLES, &format!("{samples}=======\n{samples}"));
+    for command in ["check", "accept"] {
+        let place = format!("{SAMPLES}:{line}: a merge left its markers");
+        let ran = project.recount(&[command]);
+        ran.says(
+            1,
+            &[
+                &format!("error[RC3002] workout.Scheduled v1: {place}"),
+                "and run `recount schema accept workout.Scheduled`",
+            ],
+        );
+        let told = ran.out.matches("error[").count();
+        assert!(told == 1 && !ran.out.contains("nothing to"), "{}", ran.out);
+    }
+    let place = format!("{SAMPLES}:{line}: expected value at column 1");
+    project.test().says(101, &[&place]);
+}
+
+#[test]
 fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritten() {
     let project = Project::released("damaged7");
     let against = &["check", "--against", "main"];
@@ -125,6 +148,16 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
         1,
         &["error[RC1006] schema/lock.toml: missing, but `main` has it"],
     );
+    for command in ["check", "accept", "release", "init"] {
+        project.recount(&[command]).says(
+            2,
+            &[
+                "error[RC1006] schema/lock.toml: missing, but `HEAD` has it",
+                "to do: `git checkout HEAD -- schema`",
+            ],
+        );
+    }
+    assert!(!project.path("schema").exists());
     restore();
 
     project.edit(LOCK, "status = \"released\"", "status = \"draft\"");
@@ -160,7 +193,10 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
     project.recount(&["check"]).says(0, &[]);
     project.recount(against).says(
         1,
-        &["error[RC3008] workout.Scheduled v1: the contract was rewritten: [RC1011] .minutes"],
+        &[
+            "error[RC3008] workout.Scheduled v1: the contract was rewritten: [RC1011] .minutes",
+            "to do: `git checkout main -- schema`, then `cargo recount schema accept workout.Scheduled`",
+        ],
     );
     restore();
 
@@ -174,6 +210,44 @@ fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritte
     project
         .recount(&["check", "--against", "main~1"])
         .says(0, &["2 versions"]);
+}
+
+#[test]
+fn after_a_merge_of_what_both_sides_accepted_the_words_of_check_lead_out() {
+    let project = Project::released("damaged10");
+    let (field, source) = ("pub minutes: u16, // as planned", "src/lib.rs");
+    let accept = |name: &str| {
+        project.edit(
+            source,
+            field,
+            &format!("{field}\n    pub {name}: Option<String>,"),
+        );
+        project
+            .recount(&["accept", "Scheduled"])
+            .says(0, &["taken over from the code"]);
+        project.commit();
+    };
+    project.git(&["checkout", "--quiet", "-b", "branch"]);
+    accept("place");
+    project.git(&["checkout", "--quiet", "main"]);
+    accept("coach");
+    project.git(&["checkout", "--quiet", "branch"]);
+    // The code of both sides, with the lock of one.
+    project.edit(
+        source,
+        "    pub place: Option<String>,",
+        "    pub place: Option<String>,\n    pub coach: Option<String>,",
+    );
+    let against = ["check", "--against", "main"];
+    project.recount(&against).says(
+        1,
+        &["to do: `git checkout main -- schema`, then `cargo recount schema accept workout.Scheduled`"],
+    );
+    project.git(&["checkout", "main", "--", "schema"]);
+    project
+        .recount(&["accept", "workout.Scheduled"])
+        .says(0, &["taken over from the code"]);
+    project.recount(&against).says(0, &["2 versions"]);
 }
 
 #[test]

@@ -218,3 +218,49 @@ fn an_optimised_build_warns_of_what_was_never_released_or_refuses_it() {
     project.edit("schema/lock.toml", "\"deny\"", "\"off\"");
     silent(&project);
 }
+
+#[test]
+fn types_that_contain_each_other_are_told_the_word_for_it() {
+    let project = Project::new("life8");
+    project.recount(&["init"]).says(0, &[]);
+    project.edit(
+        "src/lib.rs",
+        "pub struct Cancelled {}",
+        "pub struct Cancelled { pub why: Why }
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Why { pub because: Vec<Because> }
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+pub struct Because { pub why: Option<Why> }",
+    );
+    project.recount(&["check"]).says(
+        2,
+        &[
+            "E0391",
+            "two value objects contain each other: write `#[value(recursive_with(Other))]` on each",
+        ],
+    );
+}
+
+#[test]
+fn the_files_of_a_draft_that_is_gone_are_told_to_be_deleted() {
+    let project = Project::new("life9");
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.edit(
+        "src/lib.rs",
+        "    fn cancelled(&mut self, _: Cancelled) { self.minutes = 0; }\n",
+        "",
+    );
+    project.edit(
+        "src/lib.rs",
+        "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]\npub struct Cancelled {}\n",
+        "",
+    );
+    project.recount(&["accept"]).says(
+        0,
+        &["written: schema/lock.toml; deleted: schema/workout.Cancelled/v1.json"],
+    );
+    assert!(!project.path("schema/workout.Cancelled").exists());
+}

@@ -101,3 +101,43 @@ fn an_event_that_got_another_name_still_reads_what_was_stored_under_the_old_one(
     project.recount(&["check"]).says(0, &["3 versions"]);
     project.test().says(0, &[]);
 }
+
+#[test]
+fn an_event_of_two_versions_gets_another_name_in_both() {
+    let project = Project::with_second("names2");
+    let source = "src/lib.rs";
+    let renamed = "name = \"Planned\", formerly = \"Scheduled\"";
+    project.edit(
+        source,
+        "#[event(upcast_from = Scheduled)]",
+        &format!("#[event({renamed}, upcast_from = Scheduled)]"),
+    );
+    let told = [
+        "error[RC1041] workout.Planned v2: it got another name, and v1 is still called Scheduled",
+        "to do: write `#[event(name = \"Planned\", formerly = \"Scheduled\")]` on `Scheduled` too",
+    ];
+    project.recount(&["check"]).says(1, &told);
+    project.recount(&["accept"]).says(1, &told);
+    project.git(&["diff", "--exit-code", "--quiet", "schema"]);
+    project.edit(
+        source,
+        "pub struct Scheduled {",
+        &format!("#[event({renamed})]\npub struct Scheduled {{"),
+    );
+    project.recount(&["accept"]).says(
+        0,
+        &[
+            "workout.Planned v1: a new draft",
+            "workout.Planned v2: a new draft",
+        ],
+    );
+    project.recount(&["check"]).says(0, &["5 versions"]);
+    project
+        .recount(&["release", "--version", "0.5.0"])
+        .says(0, &["workout.Planned v2: released in 0.5.0"]);
+    project.test().says(0, &[]);
+    // A stored name wins over that of a type.
+    project
+        .recount(&["retire", "Scheduled", "v1"])
+        .says(0, &["workout.Scheduled v1 is retired"]);
+}

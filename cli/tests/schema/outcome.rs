@@ -285,7 +285,7 @@ fn a_version_that_is_not_named_is_asked_for_with_an_example() {
         project.recount(&[command, "Scheduled"]).says(
             2,
             &[
-                &format!("`{command}` is said of one version, and none is named: of workout.Scheduled v1 is released"),
+                &format!("`{command}` is said of one version, and none is named; of workout.Scheduled the lock has: v1, released"),
                 &format!("cargo recount schema {command} workout.Scheduled v1"),
             ],
         );

@@ -75,6 +75,30 @@ fn a_stream_that_is_called_otherwise_and_an_id_of_another_form_are_told() {
         .says(0, &["written: schema/lock.toml"]);
     let lock = project.read("schema/lock.toml");
     assert!(lock.contains("type = \"Training\""), "{lock}");
+
+    // Its old name is free for another aggregate, once the lock knows whose the streams are.
+    project.git(&["checkout", "--quiet", "schema"]);
+    let source = project.read("src/lib.rs");
+    let other = "
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Begun {}
+#[derive(Debug, Default, Clone, PartialEq, Aggregate)]
+#[aggregate(stream = \"exercise\", id = WorkoutId)]
+pub struct Workout {}
+#[apply]
+impl Workout {
+    fn begun(&mut self, _: Begun) {}
+}
+";
+    project.write("src/lib.rs", &format!("{source}{other}"));
+    project.test().says(
+        101,
+        &["or, if another type has the streams of `workout` now: `recount schema accept`"],
+    );
+    project
+        .recount(&["accept"])
+        .says(0, &["exercise.Begun v1: a new draft"]);
+    project.test().says(0, &[]);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! From the model to code.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::model::Aggregate;
+use crate::path::span_of;
 use crate::shape::Described;
 
 pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
@@ -79,10 +80,20 @@ pub(super) fn aggregate(aggregate: &Aggregate, sound: bool) -> TokenStream {
     } else {
         (None, quote!(#fingerprint))
     };
+    let given_up = retired.iter().filter(|_| sound).map(|name| {
+        let own = krate.at(span_of(name));
+        quote_spanned! {span_of(name)=>
+            const _: () = #own::__private::not_applied(
+                #name,
+                &<<#ident as #own::aggregate::Apply>::Event as #own::event::Event>::NAMES,
+            );
+        }
+    });
     quote! {
         const _: () = {
             #stand_in
             #locked
+            #(#given_up)*
             #state_shape
             #[automatically_derived]
             impl #krate::Aggregate for #ident {

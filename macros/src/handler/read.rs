@@ -2,13 +2,14 @@
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use recount_schema::private::closest;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, FnArg, Signature, Token, Type, Visibility};
 
 use super::types::{is_mut_ref, is_named, returned, ungrouped};
 use super::{Home, Role, Tables};
 use crate::attr::cfgs;
-use crate::diag::{Errors, closest};
+use crate::diag::Errors;
 
 /// A method as it is written.
 pub(super) struct Method {

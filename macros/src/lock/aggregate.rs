@@ -57,7 +57,7 @@ pub(crate) fn streams(
                 "[RC1043] streams of `{ident}` are stored as `{was}`: under `{category}` they would not be found"
             ),
             format_args!(
-                "write `stream = \"{was}\"`, or, if `{ident}` is another aggregate than that: `recount schema accept`"
+                "write `stream = \"{was}\"`, or, if another type has the streams of `{was}` now: `recount schema accept`"
             ),
         );
     }

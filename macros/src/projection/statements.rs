@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::LitStr;
 
-use crate::diag::{Errors, closest};
+use recount_schema::private::closest;
+
+use crate::diag::Errors;
 
 /// The literals of a block.
 #[derive(Default)]

@@ -34,13 +34,15 @@ pub const fn reads_all(
             continue;
         }
         if !names.has(name) {
-            let text = Text::<512>::new()
+            let text = Text::<1024>::new()
                 .with("[RC1005] released event `")
                 .with(name)
                 .with("` is applied by no method of this block: stored events of it could not be read")
-                .with("\n\nhelp: bring its method back, or take off the `#[cfg]` that hides it; if the event was renamed, write `#[event(formerly = \"")
+                .with("\n\nhelp: bring its method back, or take off the `#[cfg]` that hides it; if only its type was renamed, write `#[event(name = \"")
                 .with(name)
-                .with("\")]` on it; to pass over what is stored, write `retired(\"")
+                .with("\")]` on it; if it shall be stored under another name from now on, `#[event(formerly = \"")
+                .with(name)
+                .with("\")]`; to pass over what is stored, write `retired(\"")
                 .with(name)
                 .with("\")` in `#[aggregate(…)]`");
             panic!("{}", text.as_str());
@@ -79,6 +81,25 @@ const fn assert_versions(name: &str, oldest: u32, newest: u32, now: &StoredShape
             .with_number(now.oldest as u128)
             .with("\n\nhelp: write `#[event(upcast_from = …)]` on the type of version ")
             .with_number(now.oldest as u128);
+        panic!("{}", text.as_str());
+    }
+}
+
+/// Refuses to pass over an event that a method applies, and that is written therefore.
+///
+/// # Panics
+///
+/// While compiling: that is its purpose.
+#[track_caller]
+pub const fn not_applied(retired: &str, names: &Names) {
+    if names.has(retired) {
+        let text = Text::<512>::new()
+            .with("`")
+            .with(retired)
+            .with("` is applied by a method: its events are not passed over")
+            .with("\n\nhelp: take `retired(\"")
+            .with(retired)
+            .with("\")` off; or give the event up: delete its method and its type");
         panic!("{}", text.as_str());
     }
 }

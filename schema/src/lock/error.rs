@@ -114,13 +114,13 @@ impl fmt::Display for LockError {
             Self::MergeMarker { file, line } if file.ends_with("lock.toml") => write!(
                 f,
                 "{}:{line}: a merge left its markers; keep the entries of both sides, each with its `[[event]]`, `category` and `name`, \
-                 but of a version that both changed the entry and the files of the main branch, and run `recount schema accept`",
+                 but of a version that both changed the entry and the files of the main branch, and run `recount schema accept EVENT`",
                 file.display()
             ),
             Self::MergeMarker { file, line } => write!(
                 f,
                 "{}:{line}: a merge left its markers; take the file and the version's entry in lock.toml from the main branch, \
-                 and run `recount schema accept`",
+                 and run `recount schema accept EVENT`",
                 file.display()
             ),
             Self::Truncated { file, line } => write!(
@@ -158,7 +158,7 @@ impl fmt::Display for LockError {
                 found,
             } => write!(
                 f,
-                "[RC1044] {}: the digest is {found}, but lock.toml lists {listed}; restore the file from version control",
+                "[RC1044] {}: the digest is {found}, but lock.toml lists {listed}; restore both from one revision",
                 file.display()
             ),
             Self::Name { name, problem } => write!(f, "`{name}`: {problem}; choose another name"),

@@ -35,7 +35,6 @@ mod expression;
 mod grammar;
 #[cfg(feature = "lock")]
 mod index;
-#[cfg(feature = "lock")]
 mod names;
 mod samples;
 #[cfg(feature = "lock")]
@@ -46,6 +45,7 @@ pub use error::LockError;
 pub use expression::expression;
 #[cfg(feature = "lock")]
 pub use index::{Accepted, Aggregate, Entry, Index, Policy, Status, Tombstone, Version};
+pub use names::folder;
 pub use samples::{From, Sample};
 #[cfg(feature = "lock")]
 pub use store::Lock;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-/// The folder of an event.
+/// The folder of an event, within that of the lock.
 ///
 /// Letters, digits, `-` and `_` stay, and the point between category and name; other bytes are written as `%2e`. Names that
 /// Windows reserves get a `%` in front of them.
-pub(super) fn folder(category: Option<&str>, event: &str) -> String {
+#[must_use]
+pub fn folder(category: Option<&str>, event: &str) -> String {
     let mut name = String::new();
     if let Some(category) = category {
         put(category, &mut name);

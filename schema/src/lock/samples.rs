@@ -69,7 +69,7 @@ impl Sample {
                     LockError::Malformed { file, problem, .. } => LockError::Malformed {
                         file,
                         line: at + 1,
-                        problem,
+                        problem: problem.replace(" at line 1 column", " at column"),
                     },
                     other => other,
                 })

@@ -3,7 +3,7 @@
 use crate::text::Text;
 
 /// How long an advice may be.
-const LENGTH: usize = 384;
+const LENGTH: usize = 512;
 
 /// The way out that is always there.
 ///
@@ -49,21 +49,20 @@ impl Advice<'_> {
         let text = Text::new()
             .with("take back what changed in `")
             .with(self.within)
-            .with("`, which all versions share; ");
+            .with("`, or in a type within it, which all versions share; ");
         if is_old {
             return text.with("a later version may hold a copy with the change");
         }
-        let text = text.with("then copy ");
         let text = match stem(self.within) {
             Some(stem) => text
-                .with("it as `")
+                .with("then copy it as `")
                 .with(stem)
                 .with("V")
                 .with_number(next)
-                .with("`"),
-            None => text.with("the type that changed"),
+                .with("`, with each type on the way to the change, "),
+            None => text.with("then copy each type on the way to the change, "),
         };
-        text.with(", change the copy, and hold that in version ")
+        text.with("change the copies, and hold those in version ")
             .with_number(next)
             .with(" (if there is none yet: `")
             .with(self.bump)
@@ -122,25 +121,26 @@ mod tests {
 
     #[test]
     fn the_next_version_holds_a_copy_of_what_all_versions_share() {
+        const EACH: &str = "each type on the way to the change";
         for (within, copied) in [
-            ("Address", "it as `AddressV3`"),
-            ("AddressV2", "it as `AddressV3`"),
-            ("Ipv4", "it as `Ipv4V3`"),
-            ("V2", "it as `V2V3`"),
-            ("BTreeMap<Kind,Address>", "the type that changed"),
-            ("place", "the type that changed"),
+            ("Address", "it as `AddressV3`, with "),
+            ("AddressV2", "it as `AddressV3`, with "),
+            ("Ipv4", "it as `Ipv4V3`, with "),
+            ("V2", "it as `V2V3`, with "),
+            ("BTreeMap<Kind,Address>", ""),
+            ("place", ""),
         ] {
             assert_eq!(
                 text(2, within),
                 format!(
-                    "take back what changed in `{within}`, which all versions share; then copy {copied}, change the copy, and hold \
-                     that in version 3 (if there is none yet: `recount schema bump Moved`)"
+                    "take back what changed in `{within}`, or in a type within it, which all versions share; then copy {copied}{EACH}, \
+                     change the copies, and hold those in version 3 (if there is none yet: `recount schema bump Moved`)"
                 )
             );
         }
         assert_eq!(
             text(1, "Address"),
-            "take back what changed in `Address`, which all versions share; a later version may hold a copy with the change"
+            "take back what changed in `Address`, or in a type within it, which all versions share; a later version may hold a copy with the change"
         );
     }
 }

@@ -116,6 +116,11 @@ impl Released {
             Some(_) => Rule::FieldRenamed,
             None => problem.rule,
         };
+        let now = match (renamed, problem.gone_variant()) {
+            (Some(now), _) => Some(without_dot(now.path.as_str())),
+            (None, Some((_, now))) if !now.is_empty() => Some(now),
+            _ => None,
+        };
         let mut text = Text::new().with("[").with(rule.code()).with("] ");
         if !place.is_empty() {
             text = text.with("`").with(place).with("`");
@@ -136,9 +141,9 @@ impl Released {
                     text.push(" of ");
                 }
                 self.push_title(&mut text);
-                if let Some(now) = renamed {
+                if let Some(now) = now {
                     text.push(" is called `");
-                    text.push(without_dot(now.path.as_str()));
+                    text.push(now);
                     text.push("` now");
                 } else {
                     text.push(": ");
@@ -163,6 +168,20 @@ impl Released {
                 text.push("\")]` if only its name in Rust changed, or say that it may go: `recount schema accept ");
                 text.push(self.event);
                 text.push(" --reason \"…\"`, or ");
+            }
+            Rule::VariantRemoved => {
+                if let Some((was, now)) = problem.gone_variant() {
+                    let is_renamed = !now.is_empty();
+                    text.push(if is_renamed { "write" } else { "keep it, with" });
+                    text.push(" `#[serde(rename = \"");
+                    text.push(was);
+                    text.push("\")]` ");
+                    text.push(if is_renamed {
+                        "above it, so that only its name in Rust changes, or "
+                    } else {
+                        "if only its name in Rust changed, or with `alias` if it is stored under another name from now on, or "
+                    });
+                }
             }
             Rule::UnknownShape => {
                 return text.with(
@@ -324,7 +343,7 @@ const fn is_in_any(path: &str, fields: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Field, Struct};
+    use crate::{Body, Enum, Field, Shaped, Struct, Variant};
 
     const WRITTEN: Released = Released {
         event: "set.done",
@@ -423,6 +442,52 @@ mod tests {
         assert!(of(&TWO)[0].starts_with("[RC1001] `reps_note`"));
         assert!(of(&OTHER)[0].starts_with("[RC1001] `reps_note`"));
         assert!(of(&ONE)[0].contains("is called `note` now"));
+    }
+
+    #[test]
+    fn a_variant_is_taken_for_renamed_only_if_one_alone_went_and_one_of_its_kind_came() {
+        macro_rules! form {
+            ($($variant:ident),*) => {
+                Shape::Struct(Struct::new(&[Field::new("place", &Shape::Enum(Enum::new(&[$($variant),*])))]))
+            };
+        }
+        const INDOOR: Variant = Variant::new("Indoor", Body::Unit);
+        const OUTDOOR: Variant = Variant::new("Outdoor", Body::Unit);
+        const OUTSIDE: Variant = Variant::new("Outside", Body::Unit);
+        const AWAY: Variant = Variant::new("Away", Body::Unit);
+        const FAR: Variant = Variant::new("Far", Body::Newtype(u8::SHAPE));
+        const OLD: Shape = form!(INDOOR, OUTDOOR);
+        const RENAMED: Shape = form!(INDOOR, OUTSIDE);
+        const OTHERS: [Shape; 4] = [
+            form!(INDOOR),
+            form!(INDOOR, FAR),
+            form!(INDOOR, OUTSIDE, AWAY),
+            form!(OUTSIDE),
+        ];
+        let told = |now: &'static Shape| {
+            let written = Released {
+                shape: &OLD,
+                ..WRITTEN
+            };
+            let found = written.problems(now);
+            written
+                .message(&found.problems()[0], &found, "")
+                .to_string()
+        };
+        let renamed = told(&RENAMED);
+        assert!(
+            renamed.starts_with("[RC1030] `place<Outdoor>` of `set.done` version 2 (released in 0.3.0) is called `Outside` now")
+                && renamed.contains("help: write `#[serde(rename = \"Outdoor\")]` above it"),
+            "{renamed}"
+        );
+        for now in &OTHERS {
+            let told = told(now);
+            assert!(
+                told.contains("-> nothing")
+                    && told.contains("help: keep it, with `#[serde(rename = "),
+                "{told}"
+            );
+        }
     }
 
     #[test]

@@ -98,6 +98,14 @@ impl Problem {
         is_in(path, field) && !(is_of_field && path.len() == field.len() + 1)
     }
 
+    /// The variant that is gone, and what it is called now if one alone went and one came.
+    pub const fn gone_variant(&self) -> Option<(&str, &str)> {
+        match (self.rule, last_variant(self.path.as_str())) {
+            (Rule::VariantRemoved, Some(was)) => Some((was, self.after.as_str())),
+            _ => None,
+        }
+    }
+
     /// Before and after: `u16 0..=65535 -> u8 0..=255`, or the rule's title where there is nothing to be said.
     pub(super) const fn push_change<const N: usize>(&self, text: &mut Text<N>) {
         let (before, after) = (self.before.as_str(), self.after.as_str());
@@ -262,6 +270,21 @@ pub(super) const fn split_last(path: &str) -> (&str, &str) {
         at -= 1;
     }
     path.split_at(at)
+}
+
+/// The variant that a path ends with.
+const fn last_variant(path: &str) -> Option<&str> {
+    let [path @ .., b'>'] = path.as_bytes() else {
+        return None;
+    };
+    let mut at = path.len();
+    while at > 0 && path[at - 1] != b'<' {
+        at -= 1;
+    }
+    match str::from_utf8(path.split_at(at).1) {
+        Ok(name) => Some(name),
+        Err(_) => None,
+    }
 }
 
 impl<const KEPT: usize> fmt::Debug for Report<KEPT> {

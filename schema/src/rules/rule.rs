@@ -85,7 +85,7 @@ rules! {
     FieldRenamed = "RC1004" Deny Compiler "released fields were renamed in JSON":
         "A rename in Rust is free as long as the name in JSON stays. `rename` and `rename_all` change the name in JSON, so stored payloads have other keys than those that are read.\n\nKeep the old name with `#[serde(rename = \"…\")]`. `#[serde(alias = \"…\")]` reads both names, but code of the last release cannot read the new one.";
     EventUnlisted = "RC1005" Deny Compiler "a released event is not known to the code any more":
-        "History that contains it could not be read.\n\nKeep the type and a method that applies it, or name it as retired: then its events are skipped on purpose.";
+        "History that contains it could not be read.\n\nKeep the type and a method that applies it. A type of another name keeps the stored one with `#[event(name = \"…\")]`; `formerly = \"…\"` is for a stored name that shall change. Or name it as retired: then its events are skipped on purpose.";
     FileMissing = "RC1006" Deny Compiler "a file that the lock lists is missing":
         "Without it nothing is known of a released event, so no change of it could be refused.\n\nRestore the file from version control.";
     Tombstone = "RC1007" Deny Compiler "a name that was given up may not come back":
@@ -131,7 +131,7 @@ rules! {
     UnknownShape = "RC1028" Deny Compiler "nothing is known of the JSON":
         "A change inside the type could make stored events unreadable unnoticed.\n\nDerive `ValueObject` for the type, or name it `opaque` with a version that you count up when its JSON changes.";
     Recursion = "RC1029" Deny Compiler "a reference to itself that cannot be followed":
-        "A shape refers to an enclosing shape by name; the name is not there, or is there twice, or shapes lie within each other too deep.\n\nGive the recursive types different names.";
+        "A shape refers to an enclosing shape by name; the name is not there, or is there twice, or shapes lie within each other too deep.\n\nGive the recursive types different names. Types that contain each other say so: `#[value(recursive_with(Other))]` on each.";
     VariantRemoved = "RC1030" Deny Compiler "stored payloads contain a variant that is not known any more":
         "Reading it fails with \"unknown variant\".\n\nKeep it; for a rename in JSON add `#[serde(alias = \"…\")]`.";
     VariantAdded = "RC1031" Warn Check "the last release does not know a variant":
@@ -159,9 +159,9 @@ rules! {
     NoUpcast = "RC1042" Deny Compiler "a released version has no conversion to the newest one":
         "Its stored payloads could not be read.\n\nWrite `impl From<Old> for New`, and name the old type in `#[event(upcast_from = …)]`.";
     StreamChanged = "RC1043" Deny Compiler "the stream or the id of a released aggregate changed":
-        "Both are part of the key of every stored stream, so the old ones would not be found: an aggregate's streams lie in the category that `stream = \"…\"` names, under the text of their ids. An integer may become one that holds more, since the digits stay; any other form of the id finds other streams. `[[aggregate]]` in `lock.toml` holds both, and the name of the type by which the aggregate is known.\n\nKeep the stream's name and the form of the id; what the types are called is free. If the type is another aggregate than the one that had its name, `cargo recount schema accept` says so to the lock.";
+        "Both are part of the key of every stored stream, so the old ones would not be found: an aggregate's streams lie in the category that `stream = \"…\"` names, under the text of their ids. An integer may become one that holds more, since the digits stay; any other form of the id finds other streams. `[[aggregate]]` in `lock.toml` holds both, and the name of the type by which the aggregate is known.\n\nKeep the stream's name and the form of the id; what the types are called is free. If another type has those streams now, `cargo recount schema accept` says so to the lock.";
     LockEdited = "RC1044" Deny Compiler "a file of a released version is not what the lock says":
-        "Released contracts do not change: payloads of that form are in the store.\n\nRestore the file from version control, and write the next version of the event.";
+        "Released contracts do not change: payloads of that form are in the store.\n\nRestore the file and `lock.toml` from one revision, and write the next version of the event.";
     ConditionalField = "RC1045" Deny Compiler "a field of an event depends on the build":
         "What is stored would depend on features or platforms: a build without the field drops what a build with it stored, and the lock holds only what one of them wrote.\n\nTake `#[cfg]` off the field. A value that some builds do not have is an `Option`.";
     DraftStored = "RC1046" Warn Check "an optimised build stores an event that was never released":

@@ -23,12 +23,12 @@ impl<const KEPT: usize> Walk<KEPT> {
             let at = &at.step(Step::Variant(w.name));
             match find(reader, w.name) {
                 Some(r) => self.reads_body(writer.tagging, w.body, r.body, at),
-                None => self.reads_unknown(w, reader, at),
+                None => self.reads_unknown(w, writer, reader, at),
             }
         }
     }
 
-    const fn reads_unknown(&mut self, w: &Variant, reader: &Enum, at: &At<'_>) {
+    const fn reads_unknown(&mut self, w: &Variant, writer: &Enum, reader: &Enum, at: &At<'_>) {
         // The whole value must be a name, unless the name stands beside or among the content.
         let is_other = match reader.tagging {
             Tagging::Internal { .. } => true,
@@ -39,7 +39,8 @@ impl<const KEPT: usize> Walk<KEPT> {
         } else if self.forward {
             self.fail(Rule::VariantAdded, at, form(w.body), word(""));
         } else {
-            self.fail(Rule::VariantRemoved, at, form(w.body), word(""));
+            let now = came_for(w, writer, reader);
+            self.fail(Rule::VariantRemoved, at, form(w.body), now);
         }
     }
 
@@ -93,6 +94,32 @@ impl<const KEPT: usize> Walk<KEPT> {
             }
         }
     }
+}
+
+/// The name of the one variant that came, with content of the same kind, where this one alone went; else nothing.
+const fn came_for(gone: &Variant, writer: &Enum, reader: &Enum) -> Text<48> {
+    let (mut came, mut next) = (word(""), 0);
+    while next < writer.variants.len() {
+        let other = &writer.variants[next];
+        next += 1;
+        if other.is_written && find(reader, other.name).is_none() && !same(other.name, gone.name) {
+            return word("");
+        }
+    }
+    next = 0;
+    while next < reader.variants.len() {
+        let new = &reader.variants[next];
+        next += 1;
+        if !new.is_read || find(writer, new.name).is_some() {
+            continue;
+        }
+        let is_alike = same(form(gone.body).as_str(), form(new.body).as_str());
+        if !is_alike || !came.as_str().is_empty() {
+            return word("");
+        }
+        came = word(new.name);
+    }
+    came
 }
 
 /// The first variant that reads a content.

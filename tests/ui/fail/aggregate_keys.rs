@@ -9,4 +9,12 @@ pub struct Account {
     pub balance: i64,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Opened {}
+
+#[apply]
+impl Account {
+    fn opened(&mut self, _: Opened) {}
+}
+
 fn main() {}

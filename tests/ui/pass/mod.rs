@@ -22,6 +22,7 @@ twins! {
     aggregate_generic,
     aggregate_id_is_no_id,
     aggregate_keys,
+    aggregate_retires_what_it_applies,
     aggregate_snapshot_without_serde,
     aggregate_stream_name,
     aggregate_without_attribute,

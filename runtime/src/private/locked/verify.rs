@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use recount_schema::lock::{Contract, From as Origin, Sample};
+use recount_schema::lock::{Contract, From as Origin, Sample, folder};
 use recount_schema::values::{payloads, validate};
 use recount_schema::{Body, Rule, Shape, lint_event};
 
@@ -250,16 +250,17 @@ impl<'a, E: Event> Version<'a, E> {
             );
             return self.found;
         }
-        let file = format!("{name} v{version} in {}", self.source.lock);
-        let file = Path::new(&file);
-        let contract = match Contract::from_text(self.released.contract, file) {
+        let dir = Path::new(self.source.lock).join(folder(self.released.category, name));
+        let file = dir.join(format!("v{version}.json"));
+        let contract = match Contract::from_text(self.released.contract, &file) {
             Ok(contract) => contract,
             Err(error) => {
                 self.find(Rule::LockEdited, "", error.to_string(), None);
                 return self.found;
             }
         };
-        let samples = match Sample::read_all(self.released.samples, file) {
+        let file = dir.join(format!("v{version}.samples.jsonl"));
+        let samples = match Sample::read_all(self.released.samples, &file) {
             Ok(samples) => samples,
             Err(error) => {
                 self.find(Rule::LockEdited, "", error.to_string(), None);
