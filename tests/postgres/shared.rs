@@ -27,7 +27,7 @@ async fn opened(schema: &Schema) -> Store {
 }
 
 /// Appends events that say whose they are.
-async fn fill(store: &Store, id: &str, count: usize, length: usize) {
+async fn fill(store: &Store, id: &str, count: u64, length: usize) {
     let payload = format!("{id} {}", "x".repeat(length));
     let events = (0..count).map(|_| NewEvent::json("Noted", 1, &payload).unwrap());
     store
@@ -69,17 +69,17 @@ async fn each_of_many_readers_gets_its_own_stream() {
         return;
     };
     let store = opened(&schema).await;
-    for number in 0..20 {
+    for number in 0..20_u64 {
         fill(&store, &format!("s{number}"), 1 + number * 3, 10).await;
     }
-    let readers = (0..64).map(|reader| {
+    let readers = (0..64_u64).map(|reader| {
         let store = store.clone();
         tokio::spawn(async move {
             for round in 0..20 {
                 let number = (reader * 7 + round) % 20;
                 let id = format!("s{number}");
                 let all: Vec<_> = (1..=1 + number * 3)
-                    .map(|version| (version as u64, id.clone()))
+                    .map(|version| (version, id.clone()))
                     .collect();
                 assert_eq!(read(&store, &id).await.unwrap(), all);
             }
