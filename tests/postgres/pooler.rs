@@ -6,7 +6,7 @@ use std::process::Command;
 
 use futures_util::future;
 use recount::Store;
-use recount::log::{AppendError, Expected, Version};
+use recount::log::{AppendError, Expected, Query, Version};
 use recount::store::ConnectError;
 
 use crate::cluster::{Cluster, free_port};
@@ -152,6 +152,16 @@ async fn behind_a_pooler_that_knows_prepared_statements_the_log_works_once_the_r
             stores[0].version(&stream("b")).await.unwrap().0,
             round as u64
         );
+    }
+    // Those who load streams at once share connections, and the pooler tells their statements apart.
+    for _ in 0..20 {
+        let ids = ["a", "b", "none"].map(stream);
+        let loads = (0..48).map(|number| {
+            let (store, id) = (&stores[number % 2], &ids[number % 3]);
+            async move { store.read(Query::stream(id)).collect().await.unwrap().len() }
+        });
+        let lengths = future::join_all(loads).await;
+        assert!(lengths.chunks(3).all(|three| three == [20, 20, 0]));
     }
     // The server behind the pooler has lost the last event, and nobody here notices.
     let lose = "ALTER TABLE recount.events DISABLE TRIGGER USER; DELETE FROM recount.events WHERE version = 20 AND stream_id = 'a'";
