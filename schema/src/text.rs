@@ -114,10 +114,7 @@ impl<const N: usize> fmt::Display for Text<N> {
 
 /// `==` of strings, while compiling.
 pub(crate) const fn same(a: &str, b: &str) -> bool {
-    same_bytes(a.as_bytes(), b.as_bytes())
-}
-
-pub(crate) const fn same_bytes(mut a: &[u8], mut b: &[u8]) -> bool {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }

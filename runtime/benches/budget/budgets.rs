@@ -26,7 +26,7 @@ const PROMISES: &[(&str, &str, Budget, &str)] = &[
         "a lock over 200 events, for each field",
         NONE,
         Less(1.0),
-        "",
+        "1.1 ms where constants are evaluated, which compare anew for each event what it holds; 0.25 ms where macros are expanded",
     ),
     ("command, 16 callers, one stream", MEMORY, Attempts(1.5), ""),
     ("command, 16 callers, one stream", SQLITE, Attempts(1.5), ""),

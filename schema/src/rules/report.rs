@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::path::At;
 use super::rule::{Level, Rule};
-use crate::text::{Text, same, same_bytes};
+use crate::text::{Text, same};
 
 /// Whom a problem hits: a set of up to three.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -253,13 +253,13 @@ impl<const KEPT: usize> Report<KEPT> {
 
 /// Whether a path begins with a field.
 pub(super) const fn is_in(path: &str, field: &str) -> bool {
-    let [b'.', path @ ..] = path.as_bytes() else {
+    let [b'.', ..] = path.as_bytes() else {
         return false;
     };
-    let Some((first, rest)) = path.split_at_checked(field.len()) else {
+    let Some((first, rest)) = path.split_at(1).1.split_at_checked(field.len()) else {
         return false;
     };
-    matches!(rest, [] | [b'.' | b'[' | b'{' | b'<', ..]) && same_bytes(first, field.as_bytes())
+    matches!(rest.as_bytes(), [] | [b'.' | b'[' | b'{' | b'<', ..]) && same(first, field)
 }
 
 /// A path up to its last key, and that key.
