@@ -52,7 +52,7 @@ fn gather(old: &'static Shape, new: &'static Shape, path: &str, all: &mut Vec<St
                 let path = format!("{path}.{}", field.name);
                 match before.iter().find(|old| old.name == field.name) {
                     Some(old) if old.reads == Reads::Ignored => {}
-                    Some(old) => gather(old.shape, field.shape, &path, all),
+                    Some(old) => gather(old.shape(), field.shape(), &path, all),
                     // What went earlier is not news.
                     None if field.reads == Reads::Ignored => {}
                     None => all.push(path),
@@ -152,24 +152,20 @@ fn fields(old: &Struct, new: &Struct) -> Struct {
 }
 
 fn grown_field(old: Option<&Field>, new: &Field) -> Field {
-    Field {
-        shape: old.map_or(new.shape, |old| keep(both(old.shape, new.shape))),
-        written: match new.reads {
-            // What is demanded is in every payload: otherwise a reason was given that those without it were never stored.
-            Reads::Required => new.written,
-            _ => written(old.map_or(Written::Never, |old| old.written), new.written),
-        },
-        ..*new
-    }
+    let written = match new.reads {
+        // What is demanded is in every payload: otherwise a reason was given that those without it were never stored.
+        Reads::Required => new.written,
+        _ => written(old.map_or(Written::Never, |old| old.written), new.written),
+    };
+    let shape = old.map_or(new.shape(), |old| keep(both(old.shape(), new.shape())));
+    new.of_shape(shape).written(written)
 }
 
 /// What the code has no more is in what was stored.
 fn gone(field: &Field) -> Field {
-    Field {
-        written: written(field.written, Written::Never),
-        reads: Reads::Ignored,
-        ..*field
-    }
+    field
+        .written(written(field.written, Written::Never))
+        .ignored()
 }
 
 /// Whether a field is written by payloads of which some are the one's and some the other's.
@@ -179,7 +175,7 @@ fn written(a: Written, b: Written) -> Written {
 
 /// The fields of flattened structs stand with the others.
 fn flat(fields: &'static [Field]) -> Vec<Field> {
-    let all = fields.iter().flat_map(|field| match field.shape {
+    let all = fields.iter().flat_map(|field| match field.shape() {
         Shape::Struct(inner) if field.flatten => flat(inner.fields),
         // No key comes of it.
         Shape::Null if field.flatten => Vec::new(),

@@ -45,7 +45,7 @@ fn fails_at(reader: &Shape, value: &Value, path: &str) -> bool {
             };
             let mut names = std::iter::once(&field.name).chain(field.aliases);
             match names.find_map(|name| object.get(*name)) {
-                Some(value) => fails_at(field.shape, value, rest),
+                Some(value) => fails_at(field.shape(), value, rest),
                 None => field.reads == Reads::Required,
             }
         }

@@ -54,7 +54,10 @@ pub use text::Text;
 /// What generated code calls. No part of the public interface.
 #[doc(hidden)]
 pub mod private {
+    pub mod terms;
+
     pub use crate::closest::closest;
+    pub use crate::digest::digest_of_released;
     pub use crate::probe::{Fallback, Probe};
     pub use crate::shaped::ShapedWithin;
 }

@@ -73,6 +73,20 @@ release! { second:
     fn is_zero(counts: &u32) -> bool { *counts == 0 }
 }
 
+// The same JSON, but what was stored without a count is read as another value.
+release! { third:
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
+    pub struct Amount {
+        pub cents: i64,
+        #[serde(default = "one", skip_serializing_if = "is_zero")]
+        pub counts: u32,
+    }
+    impl Amount { fn count(&mut self) { self.counts += 1; } }
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it this way")]
+    fn is_zero(counts: &u32) -> bool { *counts == 0 }
+    fn one() -> u32 { 1 }
+}
+
 // The same JSON as the first release's.
 release! { refactored:
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ValueObject)]
@@ -141,6 +155,16 @@ fn what_does_not_change_the_json_changes_no_fingerprint() {
     assert_eq!(first, refactored);
     assert_ne!(first.0, second.0);
     assert_ne!(first.1, second.1);
+}
+
+#[test]
+fn a_default_within_an_event_changes_what_is_folded_of_what_was_stored_without_it() {
+    use recount::aggregate::Apply;
+
+    assert_ne!(
+        <second::Account as Apply>::FOLD_FINGERPRINT,
+        <third::Account as Apply>::FOLD_FINGERPRINT
+    );
 }
 
 #[test]

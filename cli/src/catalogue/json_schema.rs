@@ -230,10 +230,10 @@ impl Definitions {
         for field in fields.iter().filter(|one| one.written != Written::Never) {
             let may_miss = may_miss || field.written == Written::Maybe;
             if field.flatten {
-                self.flatten(object, field.shape, may_miss);
+                self.flatten(object, field.shape(), may_miss);
                 continue;
             }
-            let mut value = self.schema(field.shape);
+            let mut value = self.schema(field.shape());
             // What is `required` is always written; that reading does without it is another matter.
             if let (Some(note), Value::Object(of)) = (missing(field), &mut value) {
                 of.insert("$comment".to_owned(), note.into());

@@ -181,7 +181,7 @@ fn fields(of: &'static Struct, before: &str, rows: &mut Vec<Row<'static>>) {
     for field in of.fields {
         if field.flatten {
             // Its keys stand beside the others; those of a map have no names.
-            match inner(field.shape) {
+            match inner(field.shape()) {
                 Shape::Struct(of) => fields(of, before, rows),
                 shape => rows.push(Row {
                     path: join(before, "…"),
@@ -196,10 +196,10 @@ fn fields(of: &'static Struct, before: &str, rows: &mut Vec<Row<'static>>) {
         rows.push(Row {
             path: path.clone(),
             key: before.is_empty().then_some(field.name),
-            words: words(field.shape),
+            words: words(field.shape()),
             notes: notes(field),
         });
-        nested(field.shape, &path, rows);
+        nested(field.shape(), &path, rows);
     }
 }
 

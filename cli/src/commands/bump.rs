@@ -106,7 +106,7 @@ fn composed(event: &Event) -> Vec<(&str, &str)> {
                 Shape::Struct(of) => of.fields.iter(),
                 _ => [].iter(),
             };
-            fields.any(|field| field.name == *name && is_composed(field.shape))
+            fields.any(|field| field.name == *name && is_composed(field.shape()))
         })
         .collect()
 }

@@ -73,7 +73,7 @@ pub(crate) fn streams(
                 #[allow(unused_imports)]
                 use #own::__private::ShapeFallback as _;
                 const __RELEASED: #own::schema::StreamKey =
-                    #own::schema::StreamKey { category: #category, id: &#shape };
+                    #own::schema::StreamKey { category: #category, id: #shape };
                 __RELEASED.assert_kept(<#own::__private::ShapeProbe<#id>>::SHAPE)
             };
         })

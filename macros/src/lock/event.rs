@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use recount_schema::lock::{Contract, Lock, LockError, Status, Version};
+use recount_schema::private::digest_of_released;
 use recount_schema::{Field, Level, Rule, Shape, Struct};
 use syn::{GenericArgument, PathArguments, Type};
 
@@ -21,6 +22,8 @@ use crate::shape::Key;
 pub(crate) struct Asked {
     /// To stand where the type is that its payload is read as.
     pub(crate) checks: TokenStream,
+    /// To stand among the constants of that type: the compiler evaluates none of them that is not needed.
+    pub(crate) released: TokenStream,
     /// To stand where the user's type is.
     pub(crate) test: TokenStream,
 }
@@ -39,16 +42,17 @@ pub(crate) fn event(
     };
     let mut files = vec![lock.dir().join("lock.toml")];
     let named = Named::of(ident, one);
-    let mut checks = TokenStream::new();
+    let (mut checks, mut released) = Default::default();
     if !is_lenient() {
         refuse_conditional(one, errors);
-        checks = checked(krate, stored_as, one, &lock, &named, &mut files, errors);
+        (checks, released) = checked(krate, stored_as, one, &lock, &named, &mut files, errors);
         checks.extend(unreleased(one, &lock, &named));
     }
     let watched = watch(files.iter().map(PathBuf::as_path));
     Asked {
         // What is asked of an event of many fields that changed in all of them takes its time.
         checks: quote!(#[allow(long_running_const_eval)] const _: () = { #watched #checks };),
+        released,
         test: verify::event(krate, of, one, &named, &lock),
     }
 }
@@ -61,9 +65,9 @@ fn checked(
     named: &Named,
     files: &mut Vec<PathBuf>,
     errors: &mut Errors,
-) -> TokenStream {
+) -> (TokenStream, TokenStream) {
     refuse_given_up(lock, named, errors);
-    let mut checks = TokenStream::new();
+    let (mut checks, mut kept) = <(TokenStream, TokenStream)>::default();
     if !named.is_certain {
         checks.extend(must_be_named(krate, lock, stored_as, one));
     }
@@ -77,11 +81,17 @@ fn checked(
                 // What is told is told of the one that is most alike.
                 found.sort_by_key(|found| std::cmp::Reverse(found.likeness(&one.shape.keys)));
                 checks.extend(check(krate, stored_as, one, &found, errors));
+                let found: Vec<_> = found
+                    .iter()
+                    .filter_map(|found| found.expression(krate))
+                    .collect();
+                kept =
+                    quote!(const RELEASED: &'static [#krate::schema::Released] = &[#(#found),*];);
             }
             Err(error) => errors.at(&one.ident, error, ""),
         }
     }
-    checks
+    (checks, kept)
 }
 
 /// The names and the version of an event, as far as its tokens tell.
@@ -331,7 +341,7 @@ impl<'a> Found<'a> {
                 version: #version,
                 newest: #newest,
                 since: #since,
-                shape: &#shape,
+                shape: #shape,
                 accepted: &[#(#accepted),*],
             }
         })
@@ -363,9 +373,6 @@ fn check(
     } else {
         tokens::Told::default()
     };
-    let Some(released) = first.expression(krate) else {
-        return TokenStream::new();
-    };
     // A constant costs half a millisecond, so there are as few as can be, and none for what cannot have changed by itself. What is wrong
     // with the rest of such a field, as with its attributes, is told at the event.
     let checked: Vec<&Key> = keys
@@ -389,11 +396,11 @@ fn check(
     let rest = (!told.others).then(
         || quote_spanned!(span=> __READ.assert_others(&[#(#fields),*], &[#(#own),*], #flattened);),
     );
-    let others = others.iter().filter_map(|other| other.expression(krate));
+    let digests = found
+        .iter()
+        .filter_map(|found| digest_of_released(found.contract.shape));
     quote! {
-        const __READ: #krate::schema::Read = #released
-            .read_as(<#stored_as as #krate::__private::EventShape>::SHAPE)
-            #(.or(#others))*;
+        const __READ: #krate::schema::Read = #krate::__private::reads_released::<#stored_as>(&[#(#digests),*]);
         #(#each)*
         #rest
     }

@@ -34,7 +34,8 @@ pub use rules::{
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
 pub use shapes::{
     Comparable, DerivesValueObject, EventShape, FieldFallback, FieldProbe, Replaceable,
-    ShapeFallback, ShapeProbe, Shapes, StateShape, StoredShape, deep, field, value_object, variant,
+    ShapeFallback, ShapeProbe, Shapes, StateShape, StoredShape, deep, field, reads_released,
+    value_object, variant,
 };
 pub use {serde, serde_json};
 

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::{Stored, mix};
 use crate::event::{Versioned, same};
-use crate::schema::{Field, Shape, Shaped, digest};
+use crate::schema::{Field, Read, Released, Shape, Shaped, digest};
 
 pub use recount_schema::private::{Fallback as ShapeFallback, Probe as ShapeProbe};
 
@@ -12,8 +12,38 @@ pub use recount_schema::private::{Fallback as ShapeFallback, Probe as ShapeProbe
 pub trait EventShape {
     /// What its newest version writes and reads. A field whose type has no known shape is [`Shape::Unknown`].
     const SHAPE: &'static Shape;
+    /// That of the shape, which the compiler finds out once: fingerprints are made of it, and locks ask for it.
+    const DIGEST: u64 = digest(Self::SHAPE);
     /// The oldest version of it that is still read.
     const OLDEST: u32;
+    /// What was released of it. Of several categories that have an event of its name it reads the first, or one of the others.
+    const RELEASED: &'static [Released] = &[];
+}
+
+/// Whether it reads what was released, which is looked at only where its digest is none of these.
+pub const fn reads_released<E: EventShape + ?Sized>(digests: &[u64]) -> Read {
+    let mut next = 0;
+    while next < digests.len() {
+        if digests[next] == E::DIGEST {
+            return Read::WHOLLY;
+        }
+        next += 1;
+    }
+    compared::<E>()
+}
+
+/// A function of its own, so that its constants are evaluated when it is called.
+const fn compared<E: EventShape + ?Sized>() -> Read {
+    let Some((first, others)) = E::RELEASED.split_first() else {
+        panic!("nothing of it was released")
+    };
+    let mut read = first.read_as(E::SHAPE);
+    let mut next = 0;
+    while next < others.len() {
+        read = read.or(others[next]);
+        next += 1;
+    }
+    read
 }
 
 /// The shape of a state, where snapshots of it are taken.
@@ -145,7 +175,7 @@ impl<T: ?Sized> FieldFallback for FieldProbe<T> {}
 
 /// The field with its name.
 pub const fn field(name: &'static str, of: Field) -> Field {
-    Field { name, ..of }
+    of.named(name)
 }
 
 /// Says that `derive(ValueObject)` was written.

@@ -65,10 +65,10 @@ impl Released {
     pub const fn read_as(self, now: &'static Shape) -> Read {
         let mut trial = Walk::<0>::new(false);
         trial.reads(self.shape, now, &At::ROOT);
-        Read {
-            agrees: trial.report.breaks().is_nothing(),
-            released: self,
-            now,
+        if trial.report.breaks().is_nothing() {
+            Read::WHOLLY
+        } else {
+            Read(Some((self, now)))
         }
     }
 
@@ -214,35 +214,45 @@ impl Released {
     }
 }
 
-/// A released version and the shape that reads it now.
+/// Whether a shape reads a released version.
 ///
-/// As a rule the two agree. That is found out once, and is all that it costs while compiling.
+/// As a rule it does. That is found out once, and is all that it costs while compiling: little where the shape has the
+/// [`digest`](crate::digest) of what was released, which then need not be looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Read {
-    released: Released,
-    now: &'static Shape,
-    /// It reads all that was written, and drops nothing of it.
-    agrees: bool,
-}
+pub struct Read(Option<(Released, &'static Shape)>);
 
 impl Read {
+    /// It reads all that was written, and drops nothing of it.
+    ///
+    /// ```
+    /// use recount_schema::{Field, Read, Shape, Struct, digest};
+    ///
+    /// const THEN: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u32>("reps"), Field::of::<bool>("done")]));
+    /// const NOW: &Shape = &Shape::Struct(Struct::new(&[Field::of::<bool>("done"), Field::of::<u32>("reps")]));
+    /// const READ: Read = if digest(NOW) == digest(THEN) { Read::WHOLLY } else { panic!("to be compared") };
+    /// const _: () = READ.assert_field("reps");
+    /// ```
+    pub const WHOLLY: Self = Self(None);
+
     /// The same, unless the shape reads another released version instead, which has the same name in another category.
     #[must_use]
-    pub const fn or(mut self, other: Released) -> Self {
-        self.agrees = self.agrees || other.read_as(self.now).is_accepted();
-        self
+    pub const fn or(self, other: Released) -> Self {
+        match self.0 {
+            Some((_, now)) if other.read_as(now).is_accepted() => Self::WHOLLY,
+            _ => self,
+        }
     }
 
     /// Whether all that was written is read, or all but what somebody took responsibility for.
     pub const fn is_accepted(&self) -> bool {
-        if self.agrees {
+        let Some((released, now)) = self.0 else {
             return true;
-        }
-        let found = self.released.problems(self.now);
+        };
+        let found = released.problems(now);
         let problems = found.problems();
         let mut next = 0;
         while next < problems.len() {
-            if self.released.is_refused(&problems[next]) {
+            if released.is_refused(&problems[next]) {
                 return false;
             }
             next += 1;
@@ -275,10 +285,10 @@ impl Read {
 
     #[track_caller]
     const fn assert_within(&self, field: &str, within: &str) {
-        if self.agrees {
+        let Some((released, now)) = self.0 else {
             return;
-        }
-        let found = self.released.problems(self.now);
+        };
+        let found = released.problems(now);
         let problems = found.problems();
         let mut next = 0;
         while next < problems.len() {
@@ -286,7 +296,7 @@ impl Read {
             next += 1;
             if is_in(problem.path.as_str(), field) {
                 let within = if problem.is_within(field) { within } else { "" };
-                self.released.assert(problem, &found, within);
+                released.assert(problem, &found, within);
             }
         }
     }
@@ -299,10 +309,10 @@ impl Read {
     /// If stored payloads could not be read, or more problems were found than can be told: that is its purpose.
     #[track_caller]
     pub const fn assert_others(&self, fields: &[&str], own: &[&str], flattened: &str) {
-        if self.agrees {
+        let Some((released, now)) = self.0 else {
             return;
-        }
-        let found = self.released.problems(self.now);
+        };
+        let found = released.problems(now);
         let problems = found.problems();
         let mut next = 0;
         while next < problems.len() {
@@ -311,7 +321,7 @@ impl Read {
             let path = problem.path.as_str();
             if !is_in_any(path, fields) {
                 let within = if is_in_any(path, own) { "" } else { flattened };
-                self.released.assert(problem, &found, within);
+                released.assert(problem, &found, within);
             }
         }
         assert!(

@@ -1,6 +1,8 @@
 //! Objects with known keys.
 
-use crate::{Shape, Shaped};
+use std::hash::{Hash, Hasher};
+
+use crate::{Shape, Shaped, digest};
 
 /// An object with known keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,8 +78,25 @@ pub struct Field {
     pub reads: Reads,
     /// `#[serde(flatten)]`: the keys of the shape stand in the object itself, and the name counts for nothing.
     pub flatten: bool,
-    /// The shape of its value.
-    pub shape: &'static Shape,
+    pub(crate) shape: &'static Shape,
+    pub(crate) digest: Known,
+}
+
+/// The digest of a type's shape. The compiler evaluates a constant once, so what many events hold is not hashed for each of them.
+/// It follows from the shape, and does not count where two are compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known(pub(crate) Option<u64>);
+
+impl PartialEq for Known {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Known {}
+
+impl Hash for Known {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl Field {
@@ -90,12 +109,39 @@ impl Field {
             reads: Reads::Required,
             flatten: false,
             shape,
+            digest: Known(None),
         }
+    }
+
+    /// The shape of its value.
+    pub const fn shape(&self) -> &'static Shape {
+        self.shape
+    }
+
+    /// The same field with a value of another shape.
+    #[must_use]
+    pub const fn of_shape(self, shape: &'static Shape) -> Self {
+        let digest = Known(None);
+        Self {
+            shape,
+            digest,
+            ..self
+        }
+    }
+
+    /// The same field under another name.
+    #[must_use]
+    pub const fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// A field of a type, which may be missing if the type says so ([`Shaped::MAY_BE_MISSING`]).
     pub const fn of<T: Shaped + ?Sized>(name: &'static str) -> Self {
-        Self::new(name, T::SHAPE).optional_if(T::MAY_BE_MISSING)
+        let digest = Known(Some(digest(T::SHAPE)));
+        Self {
+            digest,
+            ..Self::new(name, T::SHAPE).optional_if(T::MAY_BE_MISSING)
+        }
     }
 
     /// A field whose key may be missing, if that is so.

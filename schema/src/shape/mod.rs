@@ -3,6 +3,7 @@
 mod fields;
 mod variants;
 
+pub(crate) use fields::Known;
 pub use fields::{Field, Reads, Struct, Written};
 pub use variants::{Body, Enum, Tagging, Variant};
 

@@ -11,8 +11,9 @@ mod enums;
 mod fields;
 mod types;
 
+use recount_schema::private::digest_of_released;
 use recount_schema::values::{payloads, validate};
-use recount_schema::{Breaks, Guard, Rule, Shape, compare};
+use recount_schema::{Breaks, Guard, Rule, Shape, compare, digest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -118,6 +119,11 @@ fn judge<Old: DeserializeOwned, New: DeserializeOwned>(
         );
     }
     assert!(compare(old.shape, old.shape).is_clean() && compare(new.shape, new.shape).is_clean());
+    let is_same = digest_of_released(old.shape) == Some(digest(new.shape));
+    assert!(
+        report.is_clean() || !is_same,
+        "the digest does not tell of\n{report}"
+    );
 }
 
 /// `name: [what breaks]`, and for each side the shape, values that are written, and the types.

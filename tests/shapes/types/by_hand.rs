@@ -225,11 +225,11 @@ fn parameters_stand_for_their_shapes() {
     assert_eq!(<Span<NaiveDate>>::SHAPE, &SPAN);
     assert_eq!(<Tagged<Mark>>::SHAPE, &TAGGED);
     assert_eq!(
-        fields(<Table<String>>::SHAPE)[0].shape,
+        fields(<Table<String>>::SHAPE)[0].shape(),
         <BTreeMap<String, u8>>::SHAPE
     );
     assert_eq!(
-        fields(<First<std::vec::IntoIter<u8>>>::SHAPE)[0].shape,
+        fields(<First<std::vec::IntoIter<u8>>>::SHAPE)[0].shape(),
         u8::SHAPE
     );
 }
@@ -250,7 +250,10 @@ fn a_type_that_contains_itself_refers_to_itself() {
         panic!("{:?}", <Chain<u8>>::SHAPE);
     };
     assert_eq!(*name, "Chain");
-    assert_eq!(fields(shape)[1].shape, &Shape::Option(&Shape::Ref("Chain")));
+    assert_eq!(
+        fields(shape)[1].shape(),
+        &Shape::Option(&Shape::Ref("Chain"))
+    );
     assert!(matches!(
         Expression::SHAPE,
         Shape::Recursive {
@@ -286,7 +289,7 @@ fn types_that_contain_each_other_refer_to_each_other_whichever_comes_first() {
     else {
         panic!("{:?}", Group::SHAPE);
     };
-    let Shape::Seq(conditions) = group.fields[1].shape else {
+    let Shape::Seq(conditions) = group.fields[1].shape() else {
         panic!("{:?}", group.fields[1]);
     };
     let Shape::Recursive {
@@ -353,5 +356,5 @@ fn an_id_has_the_shape_of_its_value() {
 
 #[test]
 fn a_type_that_is_described_from_outside_has_the_shape_of_its_description() {
-    assert_eq!(fields(Uses::SHAPE)[0].shape, ElsewhereAs::SHAPE);
+    assert_eq!(fields(Uses::SHAPE)[0].shape(), ElsewhereAs::SHAPE);
 }

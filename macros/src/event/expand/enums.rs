@@ -262,7 +262,7 @@ pub(crate) fn dispatch(krate: &Krate, this: &Ident, fingerprint: u64, arms: &[Ar
                     shape
                         .extend(quote!(let shape = #krate::__private::mix_all(shape, &[#before]);));
                 }
-                shape.extend(quote!(let shape = #krate::__private::deep(shape, <#stored_as as #krate::__private::EventShape>::SHAPE);));
+                shape.extend(quote!(let shape = #krate::__private::mix(shape, <#stored_as as #krate::__private::EventShape>::DIGEST);));
                 own_shapes.push(quote!(#krate::__private::variant::<#stored_as>(#name, #version)));
                 let label = ident.to_string();
                 let span = ident.span().resolved_at(Span::mixed_site());

@@ -8,6 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{GenericParam, Type};
 
 use super::model::{Event, Kind, One};
+use crate::lock::Asked;
 use crate::path::{Krate, span_of};
 use crate::shape::Described;
 
@@ -35,10 +36,12 @@ fn oldest(one: &One, version: &TokenStream) -> TokenStream {
 /// The shape of a struct event, or of the struct that a variant is read as, and what the lock asks of it.
 fn event_shape(krate: &Krate, ty: &TokenStream, one: &One, oldest: &TokenStream) -> TokenStream {
     let Described { shape, items, .. } = &one.shape;
-    let locked = &one.locked.checks;
+    let Asked {
+        checks, released, ..
+    } = &one.locked;
     quote! {
         #items
-        #locked
+        #checks
         #[automatically_derived]
         impl #krate::__private::EventShape for #ty {
             const SHAPE: &'static #krate::schema::Shape = {
@@ -47,6 +50,7 @@ fn event_shape(krate: &Krate, ty: &TokenStream, one: &One, oldest: &TokenStream)
                 #shape
             };
             const OLDEST: u32 = #oldest;
+            #released
         }
     }
 }

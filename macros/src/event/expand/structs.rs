@@ -37,7 +37,7 @@ pub(super) fn structure(event: &Event, one: &One) -> TokenStream {
     let codec = quote_spanned! {span=>
         const __CODEC: #own::__private::Codec<#ident> = <#ident as #own::__private::Stored>::CODEC;
     };
-    let mut fingerprint = quote!(#krate::__private::deep(#fingerprint, <Self as #krate::__private::EventShape>::SHAPE));
+    let mut fingerprint = quote!(#krate::__private::mix(#fingerprint, <Self as #krate::__private::EventShape>::DIGEST));
     let mut items = TokenStream::new();
     let mut splits = TokenStream::new();
     let version_of = quote!(<#ident as #krate::event::Versioned>::VERSION);

@@ -358,7 +358,7 @@ fn differs(shape: &Shape, expected: &Value, now: &Value) -> Option<(String, Stri
             of.fields.iter().find_map(|field| {
                 let (before, after) = (before.get(field.name)?, after.get(field.name));
                 let (path, before, after) =
-                    differs(field.shape, before, after.unwrap_or(&Value::Null))?;
+                    differs(field.shape(), before, after.unwrap_or(&Value::Null))?;
                 Some((format!(".{}{path}", field.name), before, after))
             })
         }

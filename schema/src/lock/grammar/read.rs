@@ -228,12 +228,10 @@ fn read_struct(fields: &Value, keys: &mut Keys<'_>) -> Result<Shape, Unreadable>
         keys.end()?;
         let name = String::leak(name.clone());
         all.push(Field {
-            name,
             aliases,
             written,
             reads,
-            flatten: false,
-            shape,
+            ..Field::new(name, shape)
         });
     }
     match keys.take("flatten") {
