@@ -15,7 +15,12 @@ const NONE: &str = "";
 
 /// Work, store, budget, and what is printed beside it when it is missed: a reason that was measured, else nothing.
 const PROMISES: &[(&str, &str, Budget, &str)] = &[
-    ("replay", NONE, AtLeast(0.95), ""),
+    (
+        "replay",
+        NONE,
+        AtLeast(0.95),
+        "2,133 instructions an event against 2,127, as counted by valgrind, which take longer all the same",
+    ),
     (
         "cargo check of 100 events in 10 aggregates",
         NONE,
@@ -26,7 +31,7 @@ const PROMISES: &[(&str, &str, Budget, &str)] = &[
         "a lock over 200 events, for each field",
         NONE,
         Less(1.0),
-        "1.1 ms where constants are evaluated, which compare anew for each event what it holds; 0.25 ms where macros are expanded",
+        "",
     ),
     ("command, 16 callers, one stream", MEMORY, Attempts(1.5), ""),
     ("command, 16 callers, one stream", SQLITE, Attempts(1.5), ""),

@@ -141,9 +141,9 @@ impl Page {
         self.settled = None;
     }
 
-    /// Whether its memory is used often enough to keep: some, and not what one huge payload took.
-    pub(crate) fn is_worth_keeping(&self) -> bool {
-        (1..=2 * Self::MAX_BYTES).contains(&self.bytes.capacity())
+    /// How many bytes of memory its texts may take before it asks for more.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Adds a row at the end.

@@ -6,7 +6,7 @@ use super::{Position, Settled, StreamId, TenantId, Version};
 use crate::store::BackendError;
 
 /// The order of a read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Direction {
     /// From the oldest to the newest.
     #[default]

@@ -1,6 +1,6 @@
 //! A read that goes on page by page.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinHandle;
@@ -260,25 +260,43 @@ impl Drop for Ahead {
 /// Pages that were read and are done with: their memory is used again, since giving it back to the system and asking for
 /// it anew costs as much as a short read.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SparePages(Arc<Mutex<Vec<Page>>>);
+pub(super) struct SparePages(Arc<Mutex<Spare>>);
+
+#[derive(Debug, Default)]
+struct Spare {
+    pages: Vec<Page>,
+    /// What they take together.
+    bytes: usize,
+}
 
 impl SparePages {
-    /// The most that are kept.
-    const MOST: usize = 16;
+    /// The most that are kept, as many as may be read at once by a busy server.
+    const MOST: usize = 256;
+    /// The most that they take together, and that one of them takes.
+    const BYTES: usize = 16 * Page::MAX_BYTES;
+    const BYTES_OF_ONE: usize = 2 * Page::MAX_BYTES;
+
+    fn spare(&self) -> MutexGuard<'_, Spare> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn take(&self) -> Page {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default()
+        let mut spare = self.spare();
+        let page = spare.pages.pop().unwrap_or_default();
+        spare.bytes -= page.memory();
+        page
     }
 
     fn give(&self, mut page: Page) {
         page.clear();
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < Self::MOST && page.is_worth_keeping() {
-            spare.push(page);
+        if !(1..=Self::BYTES_OF_ONE).contains(&page.memory()) {
+            return;
+        }
+        let mut spare = self.spare();
+        let bytes = spare.bytes + page.memory();
+        if spare.pages.len() < Self::MOST && bytes <= Self::BYTES {
+            spare.bytes = bytes;
+            spare.pages.push(page);
         }
     }
 }

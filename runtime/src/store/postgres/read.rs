@@ -14,7 +14,7 @@ use super::connection::{self, Connection};
 use super::error::{Cause, unreadable};
 use super::names::NO_TENANT;
 use super::seen::Source;
-use super::select::{Rest, Select, Way, select};
+use super::select::{Rest, Select, Texts, Way};
 use super::server::Server;
 use crate::log::{
     Category, Detail, Direction, EventId, Kind, Page, Position, Query, ReadError, Row, TenantId,
@@ -26,6 +26,7 @@ use crate::store::kinds::{Chosen, Kinds};
 #[derive(Debug)]
 pub(super) struct Readers {
     server: Arc<Server>,
+    texts: Texts,
     /// What is remembered is forgotten with each new connection, as [`Seen`](super::seen::Seen) is.
     kinds: RwLock<(Source, Arc<Kinds>)>,
     /// About how many bytes an event takes, by what was read last: so that few rows are asked for that do not fit.
@@ -92,6 +93,7 @@ impl Readers {
     pub(super) fn new(server: Arc<Server>) -> Self {
         Self {
             server,
+            texts: Texts::default(),
             kinds: RwLock::default(),
             bytes: AtomicUsize::new(256),
             dense: RwLock::default(),
@@ -320,7 +322,10 @@ impl Reading<'_> {
             rest.up_to = rest.up_to.min(end);
         }
         Asked {
-            select: select(self.query, schema, rest, these, way, limit),
+            select: self
+                .readers
+                .texts
+                .select(self.query, schema, rest, these, way, limit),
             rows: asked,
             window,
         }

@@ -1,9 +1,14 @@
 //! From a query to one SQL statement.
+//!
+//! Its text follows from its form, of which there are few: each is written once. The values are found anew for each page.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::ToSql;
+use uuid::Uuid;
 
 use super::call::stream_key;
 use super::sql::within;
@@ -11,8 +16,16 @@ use crate::log::{Detail, Direction, Query};
 
 /// A statement for some rows of a page, and the values of its parameters.
 pub(super) struct Select {
-    pub(super) sql: String,
-    values: Vec<Box<dyn ToSql + Sync + Send>>,
+    pub(super) sql: Arc<str>,
+    values: Vec<Value>,
+}
+
+/// What a parameter is.
+enum Value {
+    Stream(Uuid),
+    Number(i64),
+    Kind(i32),
+    Kinds(Vec<i32>),
 }
 
 /// The part of a query that is still to be read.
@@ -71,62 +84,146 @@ pub(super) enum Way {
     InOrder,
 }
 
-/// The statement for the next rows of a query, at most this many; of these kinds when it is not about a stream.
-///
-/// The columns are position, kind, `recorded_at` and payload, and as far as they are asked for version, stream id, event id and
-/// metadata. A stream's rows have their version always, and its id never.
-pub(super) fn select(
-    query: &Query,
-    schema: &str,
-    rest: Rest,
-    kinds: Option<&[i64]>,
-    way: Way,
-    limit: i64,
-) -> Select {
-    let mut statement = Statement {
-        values: Vec::with_capacity(8),
-        conditions: String::new(),
-    };
-    statement.condition("position >", rest.after);
-    statement.condition("position <=", rest.up_to);
-    let since = query.since.map_or(i64::MIN, microseconds);
-    let before = query.before.map_or(i64::MAX, microseconds);
-    // Each is asked of each row. What goes through the whole log asks nothing in vain; what has an index of its own asks all, since
-    // a planner that knows nothing of the table yet may take it for as good to go through that.
-    let goes_through = query.stream.is_none() && (way == Way::InOrder || kinds.is_none());
-    for (comparison, value, says_something) in [
-        ("version >=", rest.from_version, rest.from_version > 1),
-        ("version <=", rest.to_version, rest.to_version < i64::MAX),
-        ("recorded_at >=", since, query.since.is_some()),
-        ("recorded_at <", before, query.before.is_some()),
-    ] {
-        if says_something || !goes_through {
-            statement.condition(comparison, value);
+/// What a text follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Form {
+    /// Of a stream, by version; else of the log, by position.
+    of_stream: bool,
+    /// Of so many kinds, merged; or of some.
+    merged: Option<usize>,
+    of_kinds: bool,
+    detail: Detail,
+    direction: Direction,
+    /// Which of the [`CONDITIONS`] are asked, as bits.
+    asked: u8,
+}
+
+/// What may be asked of each row.
+const CONDITIONS: [&str; 6] = [
+    "position >",
+    "position <=",
+    "version >=",
+    "version <=",
+    "recorded_at >=",
+    "recorded_at <",
+];
+
+/// The texts that were written, by their forms: as many as a program has kinds of queries.
+#[derive(Debug, Default)]
+pub(super) struct Texts(RwLock<HashMap<Form, Arc<str>>>);
+
+impl Texts {
+    fn of(&self, form: Form, schema: &str) -> Arc<str> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = known.get(&form) {
+            return Arc::clone(text);
+        }
+        drop(known);
+        let text = Arc::from(within(schema, &form.text()));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(form).or_insert(text))
+    }
+
+    /// The statement for the next rows of a query, at most this many; of these kinds when it is not about a stream.
+    ///
+    /// The columns are position, kind, `recorded_at` and payload, and as far as they are asked for version, stream id, event id and
+    /// metadata. A stream's rows have their version always, and its id never.
+    pub(super) fn select(
+        &self,
+        query: &Query,
+        schema: &str,
+        rest: Rest,
+        kinds: Option<&[i64]>,
+        way: Way,
+        limit: i64,
+    ) -> Select {
+        let of_stream = query.stream.is_some();
+        let kinds = kinds.filter(|_| !of_stream);
+        let merged = kinds.filter(|kinds| kinds.len() <= MERGED && way == Way::ByKind);
+        let bounds = [
+            (rest.after, rest.after > 0),
+            (rest.up_to, rest.up_to < i64::MAX),
+            (rest.from_version, rest.from_version > 1),
+            (rest.to_version, rest.to_version < i64::MAX),
+            (
+                query.since.map_or(i64::MIN, microseconds),
+                query.since.is_some(),
+            ),
+            (
+                query.before.map_or(i64::MAX, microseconds),
+                query.before.is_some(),
+            ),
+        ];
+        let mut values = Vec::with_capacity(8);
+        let mut asked = 0;
+        for (place, (bound, says_something)) in bounds.into_iter().enumerate() {
+            // Each is asked of each row, so what goes through the log or through a stream asks nothing in vain. By kind all is asked,
+            // since a planner that knows nothing of the table yet may take it for as good to go through that.
+            let is_order = !of_stream && place < 2;
+            if says_something || is_order || merged.is_some() {
+                asked |= 1 << place;
+                values.push(Value::Number(bound));
+            }
+        }
+        values.push(Value::Number(limit));
+        if let Some(stream) = &query.stream {
+            values.push(Value::Stream(stream_key(stream)));
+        }
+        let numbers = |kinds: &[i64]| kinds.iter().map(|kind| stored(*kind)).collect();
+        match (merged, kinds) {
+            (Some(merged), _) => {
+                values.extend(merged.iter().map(|kind| Value::Kind(stored(*kind))));
+            }
+            (None, Some(kinds)) => values.push(Value::Kinds(numbers(kinds))),
+            (None, None) => {}
+        }
+        let form = Form {
+            of_stream,
+            merged: merged.map(<[i64]>::len),
+            of_kinds: kinds.is_some(),
+            detail: query.detail,
+            direction: query.direction,
+            asked,
+        };
+        Select {
+            sql: self.of(form, schema),
+            values,
         }
     }
-    let limit = statement.parameter(limit);
-    let columns = columns(query);
-    let descending = match query.direction {
-        Direction::Forwards => "",
-        Direction::Backwards => " DESC",
-    };
-    let sql = match (&query.stream, kinds) {
-        (Some(stream), _) => {
-            let stream = statement.parameter(stream_key(stream));
-            let conditions = &statement.conditions;
-            format!(
+}
+
+impl Form {
+    fn text(self) -> String {
+        let mut number = 0;
+        let mut parameter = || {
+            number += 1;
+            number
+        };
+        let mut conditions = String::new();
+        for (place, condition) in CONDITIONS.iter().enumerate() {
+            if self.asked & 1 << place != 0 {
+                // Writing to a string cannot fail.
+                let _ = write!(conditions, " AND {condition} ${}", parameter());
+            }
+        }
+        let (limit, columns) = (parameter(), self.columns());
+        let descending = match self.direction {
+            Direction::Forwards => "",
+            Direction::Backwards => " DESC",
+        };
+        if self.of_stream {
+            let stream = parameter();
+            return format!(
                 "SELECT {columns} FROM recount.events
                  WHERE stream = ${stream}{conditions} ORDER BY version{descending} LIMIT ${limit}"
-            )
+            );
         }
-        (None, Some(kinds)) if kinds.len() <= MERGED && way == Way::ByKind => {
-            let mut sql = String::with_capacity(kinds.len() * 256);
+        if let Some(merged) = self.merged {
+            let mut sql = String::with_capacity(merged * 256);
             sql.push_str("SELECT * FROM (");
-            for (index, kind) in kinds.iter().enumerate() {
+            for index in 0..merged {
                 let union = if index == 0 { "" } else { " UNION ALL " };
-                let kind = statement.parameter(stored(*kind));
-                let conditions = &statement.conditions;
-                // Writing to a string cannot fail.
+                let kind = parameter();
                 let _ = write!(
                     sql,
                     "{union}(SELECT {columns} FROM recount.events
@@ -137,36 +234,33 @@ pub(super) fn select(
                 sql,
                 ") AS merged ORDER BY position{descending} LIMIT ${limit}"
             );
-            sql
+            return sql;
         }
-        (None, kinds) => {
-            let kinds = kinds.map(|kinds| kinds.iter().map(|kind| stored(*kind)));
-            let of_kinds = kinds.map_or_else(String::new, |kinds| {
-                let kinds = statement.parameter(kinds.collect::<Vec<i32>>());
-                format!(" AND kind = ANY (${kinds})")
-            });
-            let conditions = &statement.conditions;
-            format!(
-                "SELECT {columns} FROM recount.events
-                 WHERE true{conditions}{of_kinds} ORDER BY position{descending} LIMIT ${limit}"
-            )
-        }
-    };
-    Select {
-        sql: within(schema, &sql),
-        values: statement.values,
+        let of_kinds = if self.of_kinds {
+            format!(" AND kind = ANY (${})", parameter())
+        } else {
+            String::new()
+        };
+        format!(
+            "SELECT {columns} FROM recount.events
+             WHERE true{conditions}{of_kinds} ORDER BY position{descending} LIMIT ${limit}"
+        )
     }
-}
 
-fn columns(query: &Query) -> &'static str {
-    match (query.stream.is_some(), query.detail) {
-        (false, Detail::Payload) => "position, kind, recorded_at, payload",
-        (false, Detail::Place) => "position, kind, recorded_at, payload, version, stream_id",
-        (false, Detail::Full) => {
-            "position, kind, recorded_at, payload, version, stream_id, event_id, metadata"
+    fn columns(self) -> &'static str {
+        match (self.of_stream, self.detail) {
+            (false, Detail::Payload) => "position, kind, recorded_at, payload",
+            (false, Detail::Place) => "position, kind, recorded_at, payload, version, stream_id",
+            (false, Detail::Full) => {
+                "position, kind, recorded_at, payload, version, stream_id, event_id, metadata"
+            }
+            (true, Detail::Payload | Detail::Place) => {
+                "position, kind, recorded_at, payload, version"
+            }
+            (true, Detail::Full) => {
+                "position, kind, recorded_at, payload, version, event_id, metadata"
+            }
         }
-        (true, Detail::Payload | Detail::Place) => "position, kind, recorded_at, payload, version",
-        (true, Detail::Full) => "position, kind, recorded_at, payload, version, event_id, metadata",
     }
 }
 
@@ -175,38 +269,21 @@ fn stored(kind: i64) -> i32 {
     i32::try_from(kind).unwrap_or(i32::MAX)
 }
 
-/// The parameters, in the order of their numbers.
-struct Statement {
-    values: Vec<Box<dyn ToSql + Sync + Send>>,
-    /// All conditions but the kind's and the stream's.
-    conditions: String,
-}
-
-impl Statement {
-    /// The number of a new parameter.
-    fn parameter(&mut self, value: impl ToSql + Sync + Send + 'static) -> usize {
-        self.values.push(Box::new(value));
-        self.values.len()
-    }
-
-    fn condition(&mut self, comparison: &str, value: i64) {
-        let number = self.parameter(value);
-        let _ = write!(self.conditions, " AND {comparison} ${number}");
-    }
-}
-
 impl Select {
     /// A statement without parameters.
     pub(super) fn of(sql: &str) -> Self {
         Self {
-            sql: sql.to_owned(),
+            sql: sql.into(),
             values: Vec::new(),
         }
     }
 
     pub(super) fn params(&self) -> impl ExactSizeIterator<Item = &(dyn ToSql + Sync)> {
-        self.values
-            .iter()
-            .map(|value| &**value as &(dyn ToSql + Sync))
+        self.values.iter().map(|value| match value {
+            Value::Stream(stream) => stream as &(dyn ToSql + Sync),
+            Value::Number(number) => number,
+            Value::Kind(kind) => kind,
+            Value::Kinds(kinds) => kinds,
+        })
     }
 }

@@ -87,6 +87,9 @@ pub(super) struct Taken {
     pub(super) is_all: bool,
 }
 
+/// How many rows there is room for at first.
+const SOME: usize = 32;
+
 /// Takes the rows of an answer until they have more than so many bytes, whether or not who asked still waits for them.
 pub(super) async fn take(
     lease: &Arc<Lease>,
@@ -97,7 +100,8 @@ pub(super) async fn take(
     let taken = tokio::spawn(async move {
         let statement = lease.statements.prepare(&select.sql, &lease.client).await?;
         let answer = lease.client.query_raw(&statement, select.params()).await?;
-        let (mut answer, mut rows, mut bytes) = (std::pin::pin!(answer), Vec::new(), 0);
+        let (mut answer, mut bytes) = (std::pin::pin!(answer), 0);
+        let mut rows = Vec::with_capacity(SOME);
         while let Some(row) = answer.try_next().await? {
             bytes += row.raw_size_bytes();
             rows.push(Ok(row));
