@@ -15,7 +15,7 @@ use recount_schema::{Shape, Shaped, Struct};
 mod pass;
 #[path = "locked/released.rs"]
 mod released;
-use released::{Completed, Moved, MovedV2, Scheduled, plan, season};
+use released::{Completed, Moved, MovedV2, Scheduled, bike, plan, season, shoe};
 
 /// Apart from those that compile: so they are checked all at once.
 #[test]
@@ -123,6 +123,27 @@ fn lock_of_released(folder: &Path) -> Lock {
         "Closed",
         &[("weeks", "u8")],
     );
+    put(
+        ("bike", "Checked"),
+        1,
+        bike::Checked::SHAPE,
+        "Checked",
+        &[("by", "String")],
+    );
+    put(
+        ("bike", "Checked"),
+        2,
+        bike::CheckedV2::SHAPE,
+        "CheckedV2",
+        &[("by", "String"), ("tyres", "bool")],
+    );
+    put(
+        ("shoe", "Checked"),
+        1,
+        shoe::Checked::SHAPE,
+        "Checked",
+        &[("sole", "u8")],
+    );
     let fields = [("title", "String")];
     put(
         ("plan", "Named"),
@@ -135,8 +156,10 @@ fn lock_of_released(folder: &Path) -> Lock {
     dropped.category = Some("plan".to_owned());
     lock.set(&dropped, Status::Dropped, Some("0.2.0")).unwrap();
     lock.index.aggregates = [
+        ("bike", "Bike", String::SHAPE),
         ("plan", "Plan", u32::SHAPE),
         ("season", "Season", String::SHAPE),
+        ("shoe", "Shoe", String::SHAPE),
         ("workout", "Workout", String::SHAPE),
     ]
     .map(|(category, ident, id)| Aggregate {

@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use recount_schema::lock::{Entry, Lock, Version};
 use syn::{Ident, LitStr, Type};
 
-use super::event::Found;
+use super::event::{Found, may_be_draft_of_another};
 use super::governing::{governing, is_governed, is_lenient, watch};
 use super::verify;
 use crate::apply::Apply;
@@ -194,23 +194,17 @@ fn of_several_categories(apply: &Apply, lock: &Lock) -> TokenStream {
         for listed in entry.versions.iter().filter(frozen) {
             let (name, number) = (&entry.name, listed.number);
             let is_another =
-                |other: &&Entry| other.name == *name && other.category != entry.category;
-            let mut others = events.iter().filter(is_another);
-            if !others.any(|other| {
-                other
-                    .versions
-                    .iter()
-                    .filter(frozen)
-                    .any(|of| of.number == number)
-            }) {
+                |other: &Entry| other.name == *name && other.category != entry.category;
+            if !events.iter().any(is_another) {
                 continue;
             }
+            let alone = may_be_draft_of_another(lock, name, number);
             files.push(lock.contract_file(Some(category), name, number));
             // What is wrong with it the derive of the event says.
             if let Ok(Some(contract)) = lock.contract(Some(category), name, number) {
                 let found = Found::of(lock, listed, &contract);
                 let released_as = found.expression(&apply.krate);
-                released.extend(released_as.map(|it| quote!((#category, #it))));
+                released.extend(released_as.map(|it| quote!((#category, #alone, #it))));
             }
         }
     }
@@ -223,7 +217,7 @@ fn of_several_categories(apply: &Apply, lock: &Lock) -> TokenStream {
     quote_spanned! {span_of(this)=>
         #watched
         const _: () = {
-            const __RELEASED: &[(&str, #own::schema::Released)] = &[#(#released),*];
+            const __RELEASED: &[(&str, bool, #own::schema::Released)] = &[#(#released),*];
             #own::__private::reads_its_own(
                 <#this as #own::Aggregate>::CATEGORY,
                 __RELEASED,

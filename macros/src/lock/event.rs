@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use recount_schema::lock::{Contract, Lock, LockError, Status, Version};
+use recount_schema::lock::{Contract, Entry, Lock, LockError, Status, Version};
 use recount_schema::private::digest_of_released;
 use recount_schema::{Field, Level, Rule, Shape, Struct};
 use syn::{GenericArgument, PathArguments, Type};
@@ -71,6 +71,7 @@ fn checked(
     if !named.is_certain {
         checks.extend(must_be_named(krate, lock, stored_as, one));
     }
+    checks.extend(previous_is_named(krate, lock, named, one));
     if let Some(version) = named.version {
         match released(lock, named, version, files) {
             Ok(found) => {
@@ -255,7 +256,7 @@ fn must_be_named(krate: &Krate, lock: &Lock, stored_as: &Ident, one: &One) -> To
 
 /// The frozen version that this type reads, if there is one: by its name, or one that it had before. Several categories may have
 /// an event of that name; then it is the one that was released from a type of this one's name. Where that does not tell, it is one
-/// of them, and the lists of the aggregates say which.
+/// of them, and the lists of the aggregates say which. They say all where it may be a draft of one of them.
 fn released<'a>(
     lock: &'a Lock,
     named: &Named,
@@ -263,6 +264,9 @@ fn released<'a>(
     files: &mut Vec<PathBuf>,
 ) -> Result<Vec<(&'a Version, Contract)>, LockError> {
     let mut found = Vec::new();
+    if may_be_draft_of_another(lock, &named.names[0], number) {
+        return Ok(found);
+    }
     for name in &named.names {
         for entry in lock.index.events.iter().filter(|entry| entry.name == *name) {
             let category = entry.category.as_deref();
@@ -281,6 +285,48 @@ fn released<'a>(
         found.retain(|(_, contract)| is_ours(contract));
     }
     Ok(found)
+}
+
+/// A stored name that an event had stands at each version that was released under it, or that version would be held against nothing.
+fn previous_is_named(krate: &Krate, lock: &Lock, named: &Named, one: &One) -> Option<TokenStream> {
+    let previous = one.upcast_from.as_ref()?;
+    let before = named.version?.checked_sub(1)?;
+    let is_released = |name: &&String| {
+        let mut entries = lock
+            .index
+            .events
+            .iter()
+            .filter(|entry| entry.name == **name);
+        // Of several categories none is known to be this one's.
+        let (Some(entry), None) = (entries.next(), entries.next()) else {
+            return false;
+        };
+        let mut versions = entry.versions.iter();
+        versions.any(|one| one.number == before && one.status.is_frozen())
+    };
+    let names: Vec<&String> = named.names.iter().filter(is_released).collect();
+    let span = span_of(previous);
+    let own = krate.at(span);
+    let ty = crate::event::text(previous);
+    (!names.is_empty()).then(|| {
+        quote_spanned! {span=>
+            const _: () = #own::__private::previous_is_named(
+                &<#previous as #own::__private::Previous>::NAMES, #ty, #before, &[#(#names),*],
+            );
+        }
+    })
+}
+
+/// Whether one category has released this version, and it would be the next one of another that has an event of this name. What was
+/// released is then held against the list of its aggregate, which has the newest version only.
+pub(super) fn may_be_draft_of_another(lock: &Lock, name: &str, number: u32) -> bool {
+    let newest = |entry: &Entry| {
+        let frozen = entry.versions.iter().filter(|one| one.status.is_frozen());
+        frozen.map(|one| one.number).max().unwrap_or(0)
+    };
+    let entries = lock.index.events.iter().filter(|entry| entry.name == name);
+    let newest: Vec<u32> = entries.map(newest).collect();
+    newest.contains(&number.saturating_sub(1)) && newest.iter().any(|newest| *newest >= number)
 }
 
 /// A frozen version, with all that the lock says of it.
@@ -368,6 +414,10 @@ fn check(
             newest: first.newest,
             since: first.since,
             accepted: &first.accepted,
+            is_strange: first.likeness(keys) == 0
+                && !keys
+                    .iter()
+                    .any(|key| contract.rust.fields.contains_key(&key.ident.to_string())),
         };
         tokens::tell(&released, ident, &one.shape, errors)
     } else {

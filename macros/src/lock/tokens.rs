@@ -17,6 +17,8 @@ pub(super) struct Released<'a> {
     pub(super) newest: u32,
     pub(super) since: &'a str,
     pub(super) accepted: &'a [(&'a str, &'a str)],
+    /// The type has none of its fields, be it under another name in JSON.
+    pub(super) is_strange: bool,
 }
 
 impl Released<'_> {
@@ -46,7 +48,13 @@ impl Released<'_> {
             within: "",
             bump: &bump,
         };
-        advice.text().to_string()
+        let advice = advice.text().to_string();
+        match &self.contract.category {
+            Some(category) if self.is_strange => format!(
+                "{advice}; or, if it is another event than that of `{category}`, give it a stored name of its own: `#[event(name = \"…\")]`"
+            ),
+            _ => advice,
+        }
     }
 }
 

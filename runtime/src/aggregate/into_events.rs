@@ -71,7 +71,7 @@ impl<A: Apply> IntoIterator for Events<A> {
 #[diagnostic::on_unimplemented(
     message = "`{A}` has no `#[apply]` method for `{Self}`: the event would be stored and never applied",
     label = "`{A}` does not apply this",
-    note = "add to the `#[apply] impl {A}` block: `fn NAME(&mut self, event: {Self}) {{ … }}`"
+    note = "add to the `#[apply] impl {A}` block: `fn NAME(&mut self, event: {Self}) {{ … }}`; where a newer version follows `{Self}`, return that one instead"
 )]
 pub trait IntoEvents<A: Apply> {
     /// Adds its events at the end.

@@ -23,7 +23,7 @@ pub use fold::{Handed, HandedMut, Start, snapshot_codec, unreachable};
 pub use id::{check, check_text, parse};
 pub use own::{not_given_up, reads_its_own};
 pub use react::{Acted, Reacted, outcome, react};
-pub use released::{must_be_named, not_applied, reads_all};
+pub use released::{must_be_named, not_applied, previous_is_named, reads_all};
 pub use replay::{
     Decode, Replayed, create, create_at, envelope, evolve, evolve_at, passed_over, project,
     project_at, readable,

@@ -31,24 +31,24 @@ pub const fn not_given_up(category: &str, given_up: &[(&str, &str, &str)], shape
     }
 }
 
-/// Refuses an event that reads what another category released under its name, and not what its own did. That one which reads none of
-/// them is refused by its derive.
+/// Refuses an event that does not read what its own category released under its name. Of each the category, whether the derive of such
+/// an event says nothing, and what was released; one that reads none of them is refused by its derive, unless that says nothing.
 ///
 /// # Panics
 ///
 /// While compiling: that is its purpose.
 #[track_caller]
-pub const fn reads_its_own(category: &str, released: &[(&str, Released)], shapes: &Shapes) {
+pub const fn reads_its_own(category: &str, released: &[(&str, bool, Released)], shapes: &Shapes) {
     let mut next = 0;
     while next < released.len() {
-        let (of, own) = &released[next];
+        let (of, alone, own) = &released[next];
         next += 1;
         if !same(of, category) {
             continue;
         }
         if let Some(now) = shapes.named(own.event)
             && now.version == own.version
-            && is_read(released, own, shapes)
+            && (*alone || is_read(released, own, shapes))
         {
             own.read_as(now.shape).assert_others(&[], &[], "");
         }
@@ -56,13 +56,13 @@ pub const fn reads_its_own(category: &str, released: &[(&str, Released)], shapes
 }
 
 /// Whether one of all that have this name and version is read.
-const fn is_read(released: &[(&str, Released)], like: &Released, shapes: &Shapes) -> bool {
+const fn is_read(released: &[(&str, bool, Released)], like: &Released, shapes: &Shapes) -> bool {
     let Some(now) = shapes.named(like.event) else {
         return false;
     };
     let mut next = 0;
     while next < released.len() {
-        let (_, one) = &released[next];
+        let (_, _, one) = &released[next];
         if same(one.event, like.event)
             && one.version == like.version
             && one.read_as(now.shape).is_accepted()

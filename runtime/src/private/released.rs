@@ -115,6 +115,35 @@ const fn is_among(name: &str, names: &[&str]) -> bool {
     false
 }
 
+/// Refuses a type, as what another is upcast from, that does not say under which of these names its version was released.
+///
+/// # Panics
+///
+/// While compiling: that is its purpose.
+#[track_caller]
+pub const fn previous_is_named(names: &Names, ty: &str, version: u32, released: &[&str]) {
+    let mut next = 0;
+    while next < released.len() {
+        if !names.has(released[next]) {
+            let text = Text::<512>::new()
+                .with("version ")
+                .with_number(version as u128)
+                .with(" of the released event `")
+                .with(released[next])
+                .with("` is read by `")
+                .with(ty)
+                .with("`, which does not say that it was called that: it could not be checked")
+                .with("\n\nhelp: write `#[event(formerly = \"")
+                .with(released[next])
+                .with("\")]` on `")
+                .with(ty)
+                .with("` too, or `name` as its next version does");
+            panic!("{}", text.as_str());
+        }
+        next += 1;
+    }
+}
+
 /// Refuses a released event whose stored name or version stands only at the type that it is upcast from, where the macro cannot see
 /// it. What it took them for is the last but one and the one before, 0 for nothing.
 ///

@@ -227,7 +227,7 @@ pub const fn distinct(list: &EventList, event: &str, names: &Names) {
                 .with("` are both stored as `")
                 .with(name)
                 .with("`: one would be read as the other")
-                .with("\n\nhelp: write `#[event(name = \"…\")]` on one of them");
+                .with("\n\nhelp: write `#[event(name = \"…\")]` on one of them, or take out the one that is an older version of the other");
             panic!("{}", text.as_str());
         }
         i += 1;

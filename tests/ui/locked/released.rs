@@ -126,4 +126,71 @@ pub mod season {
     }
 }
 
+/// Two categories have an event of one name, of which one went on.
+pub mod bike {
+    use recount::prelude::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    pub struct Checked {
+        pub by: String,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    #[event(upcast_from = Checked)]
+    pub struct CheckedV2 {
+        pub by: String,
+        pub tyres: bool,
+    }
+
+    impl From<Checked> for CheckedV2 {
+        fn from(old: Checked) -> Self {
+            Self {
+                by: old.by,
+                tyres: false,
+            }
+        }
+    }
+
+    #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
+    pub struct BikeId(String);
+
+    #[derive(Debug, Clone, Default, PartialEq, Aggregate)]
+    #[aggregate(stream = "bike", id = BikeId, locked)]
+    pub struct Bike {
+        pub by: String,
+    }
+
+    #[apply]
+    impl Bike {
+        fn checked(&mut self, event: CheckedV2) {
+            self.by = event.by;
+        }
+    }
+}
+
+pub mod shoe {
+    use recount::prelude::*;
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+    pub struct Checked {
+        pub sole: u8,
+    }
+
+    #[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]
+    pub struct ShoeId(String);
+
+    #[derive(Debug, Clone, Default, PartialEq, Aggregate)]
+    #[aggregate(stream = "shoe", id = ShoeId, locked)]
+    pub struct Shoe {
+        pub sole: u8,
+    }
+
+    #[apply]
+    impl Shoe {
+        fn checked(&mut self, event: Checked) {
+            self.sole = event.sole;
+        }
+    }
+}
+
 pub fn main() {}
