@@ -304,14 +304,14 @@ fn previous_is_named(krate: &Krate, lock: &Lock, named: &Named, one: &One) -> Op
         let mut versions = entry.versions.iter();
         versions.any(|one| one.number == before && one.status.is_frozen())
     };
-    let names: Vec<&String> = named.names.iter().filter(is_released).collect();
+    let released: Vec<&String> = named.names.iter().filter(is_released).collect();
     let span = span_of(previous);
     let own = krate.at(span);
     let ty = crate::event::text(previous);
-    (!names.is_empty()).then(|| {
+    (!released.is_empty()).then(|| {
         quote_spanned! {span=>
             const _: () = #own::__private::previous_is_named(
-                &<#previous as #own::__private::Previous>::NAMES, #ty, #before, &[#(#names),*],
+                &<#previous as #own::__private::Previous>::NAMES, #ty, #before, &[#(#released),*],
             );
         }
     })

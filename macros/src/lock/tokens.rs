@@ -80,10 +80,20 @@ pub(super) fn tell(
     let Some(stored) = fields(released.contract.shape) else {
         return told;
     };
-    if keys.iter().any(|key| key.flatten) || stored.fields.iter().any(|field| field.flatten) {
+    let stored = stored.fields;
+    for key in keys.iter().filter(|key| key.flatten) {
+        if stored
+            .iter()
+            .any(|field| !field.flatten && field.name == key.name)
+        {
+            told.fields.push(key.name.clone());
+            told.others = true;
+            flattened_field(released, ident, key, errors);
+        }
+    }
+    if keys.iter().any(|key| key.flatten) || stored.iter().any(|field| field.flatten) {
         return told;
     }
-    let stored = stored.fields;
     let gone = stored.iter().filter(|field| {
         let has_reader = keys.iter().any(|key| key.reads(field.name));
         field.written != Written::Never && !has_reader && !released.accepts("RC1001", field.name)
@@ -136,6 +146,21 @@ fn renamed_field(
         format_args!(
             "write `#[serde(rename = \"{}\")]` above it, so that only its name in Rust changes, or {}",
             field.name,
+            released.advice(ident)
+        ),
+    );
+}
+
+fn flattened_field(released: &Released<'_>, ident: &Ident, key: &Key, errors: &mut Errors) {
+    errors.at(
+        &key.ident,
+        format_args!(
+            "[RC1001] `{}` of {} is flattened now: what is stored of it would be dropped on every read, and its keys looked for beside the others",
+            key.name,
+            released.title()
+        ),
+        format_args!(
+            "take `#[serde(flatten)]` off, or {}",
             released.advice(ident)
         ),
     );
