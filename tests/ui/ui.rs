@@ -57,101 +57,121 @@ fn each_mistake_has_a_twin_that_compiles() {
     assert_eq!(mistakes, pass::TWINS);
 }
 
+/// Category, name, version and shape, then the type and its fields.
+type Of = (
+    &'static str,
+    &'static str,
+    u32,
+    &'static Shape,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
+const RELEASED: &[Of] = &[
+    (
+        "workout",
+        "Scheduled",
+        1,
+        Scheduled::SHAPE,
+        "Scheduled",
+        &[
+            ("title", "String"),
+            ("place", "Address"),
+            ("target", "Target"),
+        ],
+    ),
+    (
+        "workout",
+        "Completed",
+        1,
+        Completed::SHAPE,
+        "Completed",
+        &[("minutes", "u16"), ("note", "Option<String>")],
+    ),
+    (
+        "workout",
+        "Moved",
+        1,
+        Moved::SHAPE,
+        "Moved",
+        &[("by_days", "i32")],
+    ),
+    (
+        "workout",
+        "Moved",
+        2,
+        MovedV2::SHAPE,
+        "MovedV2",
+        &[("by_hours", "i64")],
+    ),
+    (
+        "plan",
+        "Closed",
+        1,
+        plan::Closed::SHAPE,
+        "Closed",
+        &[("reason", "String")],
+    ),
+    (
+        "season",
+        "Closed",
+        1,
+        season::Closed::SHAPE,
+        "Closed",
+        &[("weeks", "u8")],
+    ),
+    (
+        "bike",
+        "Checked",
+        1,
+        bike::Checked::SHAPE,
+        "Checked",
+        &[("by", "String")],
+    ),
+    (
+        "bike",
+        "Checked",
+        2,
+        bike::CheckedV2::SHAPE,
+        "CheckedV2",
+        &[("by", "String"), ("tyres", "bool")],
+    ),
+    (
+        "shoe",
+        "Checked",
+        1,
+        shoe::Checked::SHAPE,
+        "Checked",
+        &[("sole", "u8")],
+    ),
+    (
+        "plan",
+        "Named",
+        2,
+        plan::NamedV2::SHAPE,
+        "NamedV2",
+        &[("title", "String")],
+    ),
+];
+
 /// The lock as the types say it.
 fn lock_of_released(folder: &Path) -> Lock {
     const NOTHING: &Shape = &Shape::Struct(Struct::new(&[]));
     released::main();
     let mut lock = Lock::new(folder);
-    let mut put = |of: (&str, &str), version, shape, ident: &str, fields: &[(&str, &str)]| {
-        let (category, name) = of;
-        let mut contract = Contract::new(name, version, shape);
-        contract.category = Some(category.to_owned());
+    for (category, name, version, shape, ident, fields) in RELEASED {
+        let mut contract = Contract::new(*name, *version, shape);
+        contract.category = Some((*category).to_owned());
         let fields = fields
             .iter()
             .map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned()));
         contract.rust = Rust {
-            ident: ident.to_owned(),
+            ident: (*ident).to_owned(),
             fields: fields.collect(),
         };
         lock.set(&contract, Status::Released, Some("0.3.0"))
             .unwrap();
-    };
-    let fields = [
-        ("title", "String"),
-        ("place", "Address"),
-        ("target", "Target"),
-    ];
-    put(
-        ("workout", "Scheduled"),
-        1,
-        Scheduled::SHAPE,
-        "Scheduled",
-        &fields,
-    );
-    put(
-        ("workout", "Completed"),
-        1,
-        Completed::SHAPE,
-        "Completed",
-        &[("minutes", "u16"), ("note", "Option<String>")],
-    );
-    put(
-        ("workout", "Moved"),
-        1,
-        Moved::SHAPE,
-        "Moved",
-        &[("by_days", "i32")],
-    );
-    put(
-        ("workout", "Moved"),
-        2,
-        MovedV2::SHAPE,
-        "MovedV2",
-        &[("by_hours", "i64")],
-    );
-    put(
-        ("plan", "Closed"),
-        1,
-        plan::Closed::SHAPE,
-        "Closed",
-        &[("reason", "String")],
-    );
-    put(
-        ("season", "Closed"),
-        1,
-        season::Closed::SHAPE,
-        "Closed",
-        &[("weeks", "u8")],
-    );
-    put(
-        ("bike", "Checked"),
-        1,
-        bike::Checked::SHAPE,
-        "Checked",
-        &[("by", "String")],
-    );
-    put(
-        ("bike", "Checked"),
-        2,
-        bike::CheckedV2::SHAPE,
-        "CheckedV2",
-        &[("by", "String"), ("tyres", "bool")],
-    );
-    put(
-        ("shoe", "Checked"),
-        1,
-        shoe::Checked::SHAPE,
-        "Checked",
-        &[("sole", "u8")],
-    );
-    let fields = [("title", "String")];
-    put(
-        ("plan", "Named"),
-        2,
-        plan::NamedV2::SHAPE,
-        "NamedV2",
-        &fields,
-    );
+    }
     let mut dropped = Contract::new("Named", 1, NOTHING);
     dropped.category = Some("plan".to_owned());
     lock.set(&dropped, Status::Dropped, Some("0.2.0")).unwrap();
