@@ -157,6 +157,9 @@ impl Released {
             Rule::FieldAdded => {
                 text.push("make it an `Option`, or write `#[serde(default)]` above it, or ");
             }
+            Rule::BecameRequired => {
+                text.push("make it an `Option`, or write `#[serde(default)]` above it, whichever it had, or ");
+            }
             Rule::FieldRenamed => {
                 text.push("write `#[serde(rename = \"");
                 text.push(split_last(path).1);
