@@ -164,7 +164,7 @@ fn typed_in_context() -> (Vec<AccountEvent>, EventContext) {
     (typed_account(), context)
 }
 
-#[library_benchmark(config = counted(1_439_000, 5))]
+#[library_benchmark(config = counted(1_369_000, 5))]
 #[bench::account(setup = typed_account)]
 fn encode(events: Vec<AccountEvent>) -> Vec<u8> {
     let mut payload = Vec::new();
@@ -180,7 +180,7 @@ fn encode(events: Vec<AccountEvent>) -> Vec<u8> {
 library_benchmark_group!(name = events, benchmarks = [decode, dispatch, encode]);
 
 // One event after the other, each on condition of the version before it.
-#[library_benchmark(config = counted(12_229_000, 8_038))]
+#[library_benchmark(config = counted(10_318_000, 6_041))]
 #[bench::memory(args = ("memory:"), setup = Log::open)]
 fn append(log: Log) {
     log.append(EVENTS);

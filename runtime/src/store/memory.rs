@@ -57,11 +57,35 @@ struct Log {
     /// The indexes of a stream's events, in version order.
     streams: HashMap<StreamId, Vec<usize>>,
     ids: HashMap<(Option<TenantId>, EventId), usize>,
-    kinds: HashSet<Arc<Kind>>,
+    kinds: Kinds,
     snapshots: BTreeMap<StreamId, StoredSnapshot>,
     checkpoints: HashMap<CheckpointKey, Kept>,
     dead_letters: BTreeMap<(Option<TenantId>, String, u64, Position), DeadLetter>,
 }
+
+/// Each kind once.
+#[derive(Default)]
+struct Kinds(HashSet<Arc<Kind>>);
+
+impl Kinds {
+    /// That of a new event.
+    fn of(&mut self, stream: &StreamId, event: &NewEvent) -> Arc<Kind> {
+        let kind = Arc::new(Kind {
+            tenant: stream.tenant().cloned(),
+            category: stream.category().clone(),
+            name: event.name.as_ref().into(),
+            schema_version: event.schema_version,
+        });
+        if let Some(known) = self.0.get(&kind) {
+            return Arc::clone(known);
+        }
+        self.0.insert(Arc::clone(&kind));
+        kind
+    }
+}
+
+/// So many events of a stream, the last ones, are asked for the kind of a new one before all kinds are.
+const RECENT: usize = 4;
 
 /// A projection of a tenant, in one version.
 type CheckpointKey = (Option<TenantId>, String, u64);
@@ -176,28 +200,12 @@ impl Log {
         if let Some(outcome) = self.repeated(&batch) {
             return outcome;
         }
-        let mut versions: HashMap<&StreamId, Version> = HashMap::new();
-        for part in batch.parts() {
-            let actual = versions
-                .entry(&part.stream)
-                .or_insert_with(|| self.version(&part.stream));
-            if !part.expected.holds(*actual) {
-                return Err(AppendError::Conflict {
-                    stream: part.stream.clone(),
-                    expected: part.expected,
-                    actual: *actual,
-                });
-            }
-            actual.0 += part.events.len() as u64;
-        }
+        self.check(&batch)?;
         let first = self.events.len();
         let mut streams = Vec::with_capacity(batch.parts().len());
         let tenant = batch.tenant().cloned();
         for part in batch.into_parts() {
-            for event in part.events {
-                self.push(&part.stream, event, first);
-            }
-            let version = self.version(&part.stream);
+            let version = self.push(&part.stream, part.events, first);
             streams.push(StreamVersion {
                 stream: part.stream,
                 version,
@@ -221,34 +229,57 @@ impl Log {
         last.map_or(Position::START, |index| Position(index as u64 + 1))
     }
 
-    fn push(&mut self, stream: &StreamId, event: NewEvent, batch: usize) {
-        let kind = Kind {
-            tenant: stream.tenant().cloned(),
-            category: stream.category().clone(),
-            name: event.name.as_ref().into(),
-            schema_version: event.schema_version,
-        };
-        let kind = if let Some(kind) = self.kinds.get(&kind) {
-            Arc::clone(kind)
-        } else {
-            let kind = Arc::new(kind);
-            self.kinds.insert(Arc::clone(&kind));
-            kind
-        };
-        let index = self.events.len();
-        self.ids.insert((stream.tenant().cloned(), event.id), index);
-        let versions = self.streams.entry(stream.clone()).or_default();
-        versions.push(index);
-        let version = Version(versions.len() as u64);
-        let metadata = event.metadata.to_json().unwrap_or_default();
-        self.events.push(Stored {
-            event,
-            metadata,
-            stream: stream.clone(),
-            kind,
-            version,
-            batch,
-        });
+    /// Whether each stream is where its part expects it to be, behind the parts before.
+    fn check(&self, batch: &Batch) -> Result<(), AppendError> {
+        let mut reached: HashMap<&StreamId, u64> = HashMap::new();
+        for part in batch.parts() {
+            let stream = &part.stream;
+            let before = reached.get(stream).copied().unwrap_or_default();
+            let actual = Version(self.version(stream).0 + before);
+            if !part.expected.holds(actual) {
+                return Err(AppendError::Conflict {
+                    stream: stream.clone(),
+                    expected: part.expected,
+                    actual,
+                });
+            }
+            // Behind a single part comes nothing.
+            if batch.parts().len() > 1 {
+                reached.insert(stream, before + part.events.len() as u64);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds events to a stream, and says where it is then.
+    fn push(&mut self, stream: &StreamId, events: Vec<NewEvent>, batch: usize) -> Version {
+        if events.is_empty() {
+            return self.version(stream);
+        }
+        let first = self.events.len();
+        let of_stream = self.streams.entry(stream.clone()).or_default();
+        let before = of_stream.len();
+        of_stream.extend(first..first + events.len());
+        for (index, event) in (first..).zip(events) {
+            let place = before + index - first;
+            let recent = of_stream[place.saturating_sub(RECENT)..place].iter().rev();
+            let mut recent = recent.map(|index| &self.events[*index].kind);
+            let known = recent.find(|kind| {
+                kind.schema_version == event.schema_version && *kind.name == *event.name
+            });
+            let known = known.cloned();
+            let kind = known.unwrap_or_else(|| self.kinds.of(stream, &event));
+            self.ids.insert((stream.tenant().cloned(), event.id), index);
+            self.events.push(Stored {
+                metadata: event.metadata.to_json().unwrap_or_default(),
+                event,
+                stream: stream.clone(),
+                kind,
+                version: Version(place as u64 + 1),
+                batch,
+            });
+        }
+        Version(of_stream.len() as u64)
     }
 
     fn read(&self, query: &Query, page: &mut Page) {
