@@ -153,17 +153,54 @@ impl Released {
             }
         }
         text.push("\n\nhelp: ");
+        if let Rule::UnknownShape = rule {
+            return text.with(
+                "derive `ValueObject` for its type, or write `#[event(opaque = \"name@1\")]` above it",
+            );
+        }
+        self.push_near_way(&mut text, rule, problem, now);
+        let bump: Text<160> = Text::new().with("recount schema bump ").with(self.event);
+        let advice = Advice {
+            version: self.version,
+            newest: self.newest,
+            within,
+            bump: bump.as_str(),
+        };
+        text.with(advice.text().as_str())
+    }
+
+    /// What keeps the payloads readable where one field, or one variant, is in the way; `now` is what it is called if it was renamed.
+    const fn push_near_way(
+        &self,
+        text: &mut Text<LENGTH>,
+        rule: Rule,
+        problem: &Problem,
+        now: Option<&str>,
+    ) {
+        let path = problem.path.as_str();
+        let place = match now {
+            Some(now) => now,
+            None => without_dot(path),
+        };
         match rule {
             Rule::FieldAdded => {
-                text.push("make it an `Option`, or write `#[serde(default)]` above it, or ");
+                text.push("make ");
+                push_last(text, place);
+                text.push(" an `Option`, or write `#[serde(default)]` above it, or ");
             }
             Rule::BecameRequired => {
-                text.push("make it an `Option`, or write `#[serde(default)]` above it, whichever it had, or ");
+                text.push("make ");
+                push_last(text, place);
+                text.push(
+                    " an `Option`, or write `#[serde(default)]` above it, whichever it had, or ",
+                );
             }
             Rule::FieldRenamed => {
                 text.push("write `#[serde(rename = \"");
                 text.push(split_last(path).1);
-                text.push("\")]` above it, so that only its name in Rust changes, or ");
+                text.push("\")]` above ");
+                push_last(text, place);
+                text.push(", so that only its name in Rust changes, or ");
             }
             Rule::FieldRemoved => {
                 text.push("keep it, with `#[serde(rename = \"");
@@ -186,21 +223,8 @@ impl Released {
                     });
                 }
             }
-            Rule::UnknownShape => {
-                return text.with(
-                    "derive `ValueObject` for its type, or write `#[event(opaque = \"name@1\")]` above it",
-                );
-            }
             _ => {}
         }
-        let bump: Text<160> = Text::new().with("recount schema bump ").with(self.event);
-        let advice = Advice {
-            version: self.version,
-            newest: self.newest,
-            within,
-            bump: bump.as_str(),
-        };
-        text.with(advice.text().as_str())
     }
 
     /// `` `Opened` version 1 (released in 0.3.0) ``
@@ -334,6 +358,14 @@ impl Read {
     }
 }
 
+/// The last key of a path, as it is called in the code.
+const fn push_last(text: &mut Text<LENGTH>, path: &str) {
+    let last = split_last(path).1;
+    text.push("`");
+    text.push(last);
+    text.push("`");
+}
+
 const fn without_dot(path: &str) -> &str {
     if path.is_empty() {
         path
@@ -393,7 +425,7 @@ mod tests {
                  help: keep it, with `#[serde(rename = \"reps_note\")]` if only its name in Rust changed, or say that it may go: \
                  `recount schema accept set.done --reason \"…\"`, or take the change back, and begin version 3 for it: `recount schema bump set.done`",
                 "[RC1002] `sets` is required, but `set.done` version 2 (released in 0.3.0) does not have it: stored events could not be read\n\n\
-                 help: make it an `Option`, or write `#[serde(default)]` above it, or take the change back, and begin version 3 for it: `recount schema bump set.done`",
+                 help: make `sets` an `Option`, or write `#[serde(default)]` above it, or take the change back, and begin version 3 for it: `recount schema bump set.done`",
             ]
         );
     }
