@@ -24,7 +24,7 @@ pub enum Strict {
 }
 
 impl Strict {
-    fn unfinished(self, code: &str, message: impl Into<String>) -> Diagnostic {
+    pub fn unfinished(self, code: &str, message: impl Into<String>) -> Diagnostic {
         let mut one = Diagnostic::own(code, message);
         if self == Self::Working {
             one.severity = Severity::Warning;
@@ -38,6 +38,7 @@ pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnost
     let mut all = streams::judge(site);
     let moved = streams::moved(site);
     all.extend(moved.iter().map(streams::Moved::diagnostic));
+    all.extend(site.taken.iter().map(|one| one.diagnostic(strict)));
     // That their events are missing in one place and new in another follows from that.
     let touched = streams::touched(&moved);
     let is_moved =
