@@ -283,6 +283,21 @@ impl<'a> Site<'a> {
             .max_by_key(|event| event.version())
     }
 
+    /// Whether the code writes a version: it is the newest, and no aggregate passes over the event.
+    pub fn writes(&self, category: Option<&str>, name: &str, version: u32) -> bool {
+        let is_passed_over = self.aggregates.iter().any(|of| {
+            let is_read = of.readable.iter().any(|one| one.name == name);
+            Some(of.category.as_str()) == category
+                && of.retired.iter().any(|one| one == name)
+                && !is_read
+        });
+        // An entry without category may be that of several aggregates.
+        let events = self.events.iter().filter(|event| {
+            event.name() == name && (category.is_none() || event.category.as_deref() == category)
+        });
+        !is_passed_over && events.map(Event::version).max() == Some(version)
+    }
+
     /// The names, (category, stored name), that a word of the user means, in the code or in the lock. A type's name counts where no
     /// event is stored under it.
     pub fn named(&self, word: &str) -> Vec<(Option<String>, String)> {

@@ -89,6 +89,8 @@ codes! {
         "The lock has it without a category, as it was when no aggregate applied it, and released events are held by the category of their streams.\n\n`cargo recount schema accept` moves its entry and its files to that category; how far its versions have come stays.";
     NOT_APPLIED = "RC3034" Warns "an event is released that no aggregate applies":
         "No aggregate of the code has a method that takes it, so none reads what is stored of it, and the lock has it without a category.\n\nWrite the method, and run `cargo recount schema accept`. An event that only programs beside the aggregates read is fine as it is.";
+    WRITTEN_AGAIN = "RC3035" Fails "a retired version is written again":
+        "The lock says that no more of it will be stored, and the code has it as the newest version of its event. Versions go one way: what was retired does not become released again.\n\nWrite the next version, `cargo recount schema bump EVENT`, so that the retired one is only read. Or give the event up: delete its type and write `retired(\"…\")` on the aggregate.";
 }
 
 fn own(code: &str) -> Option<&'static Code> {

@@ -222,7 +222,17 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
             .resolve("choose another name, or another version"),
         )),
         // A contract that cannot be read is told of the files.
-        _ => {
+        status => {
+            if status == Status::Retired && site.writes(category, name, event.version()) {
+                let message = "retired, but it is what the code writes again";
+                all.push(of_event(
+                    Diagnostic::own(codes::WRITTEN_AGAIN, message).resolve(not_written(
+                        category,
+                        name,
+                        event.version(),
+                    )),
+                ));
+            }
             if let Ok(Some(contract)) = site.lock.contract(category, name, event.version()) {
                 let changes = changes(site, event, &contract);
                 is_broken |= changes
@@ -249,6 +259,15 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
     let found = event.findings.iter().filter(is_news);
     all.extend(found.map(|found| of_found(site, event, found)));
     all
+}
+
+/// How a version comes to be written no more.
+pub fn not_written(category: Option<&str>, name: &str, version: u32) -> String {
+    format!(
+        "write v{} first (`cargo recount schema bump {}`), or give the event up: delete its type and write `retired({name:?})` on the aggregate",
+        version + 1,
+        full_name(category, name)
+    )
 }
 
 /// What a compatible change did.
