@@ -91,6 +91,8 @@ codes! {
         "No aggregate of the code has a method that takes it, so none reads what is stored of it, and the lock has it without a category.\n\nWrite the method, and run `cargo recount schema accept`. An event that only programs beside the aggregates read is fine as it is.";
     WRITTEN_AGAIN = "RC3035" Fails "a retired version is written again":
         "The lock says that no more of it will be stored, and the code has it as the newest version of its event. Versions go one way: what was retired does not become released again.\n\nWrite the next version, `cargo recount schema bump EVENT`, so that the retired one is only read. Or give the event up: delete its type and write `retired(\"…\")` on the aggregate.";
+    TYPE_RENAMED = "RC3036" Fails "an aggregate's type has another name than in the lock":
+        "What the type is called is free. But an aggregate is known by its type's name: as long as the lock has the old one, the new type could name other streams, and nobody would notice that those which are stored are not found.\n\n`cargo recount schema accept` writes the new name.";
 }
 
 fn own(code: &str) -> Option<&'static Code> {

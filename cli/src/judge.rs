@@ -36,6 +36,7 @@ impl Strict {
 /// All that can be said of a lock and its code.
 pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnostic> {
     let mut all = streams::judge(site);
+    all.extend(streams::renamed(site, strict));
     let moved = streams::moved(site);
     all.extend(moved.iter().map(streams::Moved::diagnostic));
     all.extend(site.taken.iter().map(|one| one.diagnostic(strict)));
