@@ -35,7 +35,7 @@ pub fn run(schema: &Schema) -> Result<Outcome> {
         Action::Accept { event, reason } => {
             accept::run(common, event.as_deref(), reason.as_deref())
         }
-        Action::Bump { event } => bump::run(common, event),
+        Action::Bump { events } => bump::run(common, events),
         Action::Release { release } => release::run(common, release.as_deref()),
         Action::Scan { store, out } => scan::run(common, store, out.as_deref()),
         Action::Retire { event, version } => retire::retire(common, event, *version),
