@@ -16,13 +16,13 @@ use crate::outcome::Diagnostic;
 pub struct Taken {
     category: String,
     name: String,
-    pub versions: Vec<u32>,
+    versions: Vec<u32>,
     /// Those that it had until then.
     pub files: Vec<PathBuf>,
 }
 
 impl Taken {
-    pub fn full_name(&self) -> String {
+    fn full_name(&self) -> String {
         full_name(Some(&self.category), &self.name)
     }
 
@@ -38,9 +38,11 @@ impl Taken {
             .resolve("cargo recount schema accept")
     }
 
-    /// What accepting it does.
-    pub fn done(&self) -> String {
-        format!("taken over from `{}`, which was of no aggregate", self.name)
+    /// What accepting it does to each version.
+    pub fn done(&self) -> impl Iterator<Item = (String, u32, String)> {
+        let what = format!("taken over from `{}`, which was of no aggregate", self.name);
+        let versions = self.versions.iter();
+        versions.map(move |version| (self.full_name(), *version, what.clone()))
     }
 }
 

@@ -61,13 +61,7 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         let before = done.len();
         // Whatever is written of the lock has them in their new place.
         for taken in &site.taken {
-            let what = || taken.done();
-            done.extend(
-                taken
-                    .versions
-                    .iter()
-                    .map(|version| (taken.full_name(), *version, what())),
-            );
+            done.extend(taken.done());
             deleted.extend(shown(&project, &taken.files));
         }
         let moved = streams::moved(site);
@@ -106,7 +100,18 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             written.extend(write(&project, site)?);
         }
     }
-    for (event, version, what) in &done {
+    told(&mut outcome, &done, &written, &deleted);
+    Ok(outcome)
+}
+
+/// What was done, and to which files.
+fn told(
+    outcome: &mut Outcome,
+    done: &[(String, u32, String)],
+    written: &[String],
+    deleted: &[String],
+) {
+    for (event, version, what) in done {
         outcome.say(&format!("{event} v{version}: {what}"));
     }
     outcome.data = json!({
@@ -122,7 +127,6 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         (written, deleted) if deleted.is_empty() => format!("written: {written}"),
         (written, deleted) => format!("written: {written}; deleted: {deleted}"),
     };
-    Ok(outcome)
 }
 
 /// Why nothing of an event can be accepted: what its streams are found by has changed.

@@ -58,9 +58,11 @@ fn a_stream_that_is_called_otherwise_and_an_id_of_another_form_are_told() {
         1,
         &["error[RC3008] workout: the form of the id was string, and is u64 now"],
     );
-    project.git(&["checkout", "--quiet", "src", "schema"]);
+}
 
-    // The type's own name is free, and the lock must know it.
+#[test]
+fn another_name_of_an_aggregates_type_is_told_until_the_lock_knows_it() {
+    let project = Project::released("streams3");
     project.edit(
         "src/lib.rs",
         "pub struct Workout {",
