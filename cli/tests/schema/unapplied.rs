@@ -126,7 +126,7 @@ impl Season {
     fn audited(&mut self, _: Audited) {}
 }
 ";
-    project.write("src/lib.rs", &(source + season));
+    project.write("src/lib.rs", &format!("{source}{season}"));
     project.recount(&["accept"]).says(
         0,
         &[
@@ -139,4 +139,21 @@ impl Season {
         2,
         &["error[RC3024] Audited v1 is released, and only what is retired is dropped"],
     );
+    // Once it can be told, what was released takes the place of the draft.
+    project.write("src/lib.rs", &source);
+    project.test().says(0, &[]);
+    project
+        .recount(&["accept", "Audited"])
+        .says(2, &["name one of these: season.Audited, workout.Audited"]);
+    project.recount(&["accept", "workout.Audited"]).says(
+        0,
+        &["workout.Audited v1: taken over from `Audited`, which was of no aggregate"],
+    );
+    project.recount(&["accept"]).says(
+        0,
+        &["season.Audited v1: the draft is not in the code any more"],
+    );
+    project
+        .recount(&["check", "--against", "main", "--release"])
+        .says(0, &["3 versions"]);
 }
