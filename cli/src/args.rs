@@ -134,10 +134,11 @@ pub enum Action {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// Write the next version of an event into the source
+    /// Write the next versions of events into the source
     Bump {
-        /// The event
-        event: String,
+        /// The events, all at once: until the code takes the new versions it does not compile, and cannot be asked for others
+        #[arg(required = true, value_name = "EVENT")]
+        events: Vec<String>,
     },
     /// Release all drafts: what they are now is what will be read for ever
     Release {

@@ -11,6 +11,7 @@ use crate::codes;
 use crate::judge::is_accepted;
 use crate::outcome::{Diagnostic, Failure, Result, Severity};
 use crate::project::{Package, Project};
+use crate::taken;
 
 /// A revision, and the repository that has it.
 pub struct Base {
@@ -164,7 +165,8 @@ impl Base {
                     continue;
                 }
                 let of = (category, entry.name.as_str(), version.number);
-                let full = full_name(category, &entry.name);
+                let now_of = taken::since(&lock.index, category, &entry.name);
+                let full = full_name(now_of, &entry.name);
                 let restore = self.restore(project, lock.dir());
                 let one = |code, message: String| {
                     Diagnostic::own(code, message)
@@ -173,7 +175,7 @@ impl Base {
                             "{restore}, then `cargo recount schema accept {full}`"
                         ))
                 };
-                let Some(now) = lock.version(category, &entry.name, version.number) else {
+                let Some(now) = lock.version(now_of, &entry.name, version.number) else {
                     let was = version.status.as_str();
                     let message =
                         format!("not in the lock any more, but {was} in `{}`", self.revision);
@@ -194,7 +196,7 @@ impl Base {
                     all.push(one(codes::CHANGED_SINCE_BASE, message));
                 }
                 if now.digest != version.digest || now.samples != version.samples {
-                    let problems = self.changed(project, lock, &before, of)?;
+                    let problems = self.changed(project, lock, &before, of, now_of)?;
                     all.extend(
                         problems
                             .into_iter()
@@ -213,16 +215,23 @@ impl Base {
         lock: &Lock,
         before: &Index,
         of: (Option<&str>, &str, u32),
+        now_of: Option<&str>,
     ) -> Result<Vec<String>> {
         let (category, name, version) = of;
-        let reasons: Vec<&Accepted> = lock.index.accepted(category, name, version).collect();
+        let reasons: Vec<&Accepted> = lock.index.accepted(now_of, name, version).collect();
         let had: Vec<&Accepted> = before.accepted(category, name, version).collect();
-        let is_excused = reasons.iter().any(|one| !had.contains(one));
+        let is_had = |one: &Accepted| {
+            let mut had = had.iter();
+            had.any(|had| {
+                (&had.rule, &had.path, &had.reason) == (&one.rule, &one.path, &one.reason)
+            })
+        };
+        let is_excused = reasons.iter().any(|one| !is_had(one));
         let mut all = Vec::new();
         // Files that are damaged are told by whoever reads them.
         if let (Some(old), Ok(Some(new))) = (
             self.contract(project, lock, of)?,
-            lock.contract(category, name, version),
+            lock.contract(now_of, name, version),
         ) {
             let report = Report::<{ Released::PROBLEMS }>::of(old.shape, new.shape);
             for problem in report.problems() {
@@ -232,6 +241,10 @@ impl Base {
                     all.push(format!("the contract was rewritten: {problem}"));
                 }
             }
+            let old = Contract {
+                category: now_of.map(str::to_owned),
+                ..old
+            };
             let both = crate::grown::grown(&old, &new);
             if all.is_empty() && both.digest() != new.digest() && !is_excused {
                 all.push(
@@ -246,7 +259,7 @@ impl Base {
         let old = self.text(&file)?.unwrap_or_default();
         let old = Sample::read_all(&old, &self.named(&file))
             .map_err(|error| self.broken(project, &error))?;
-        if let Ok(new) = lock.samples(category, name, version) {
+        if let Ok(new) = lock.samples(now_of, name, version) {
             let kept = old.iter().enumerate().find(|(at, old)| {
                 let now = new.get(*at);
                 !now.is_some_and(|now| {

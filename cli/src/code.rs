@@ -13,6 +13,7 @@ use crate::codes;
 use crate::grown::grown;
 use crate::outcome::{Diagnostic, Failure, Result, Severity};
 use crate::project::{Package, Project};
+use crate::taken::{self, Taken};
 
 /// What a test of the macros says.
 #[derive(Debug, Clone, Deserialize)]
@@ -123,6 +124,11 @@ impl Event {
         format!("{}::{}", self.module, self.ident)
     }
 
+    /// Whether what is stored under a name is read as this type: under its own, or under an older one.
+    pub fn reads(&self, name: &str) -> bool {
+        self.name() == name || self.formerly.iter().any(|one| one == name)
+    }
+
     /// Where it stands.
     pub fn place(&self) -> String {
         format!("{}:{}", self.file.display(), self.line)
@@ -141,7 +147,10 @@ pub fn full_name(category: Option<&str>, name: &str) -> String {
 pub struct Site<'a> {
     pub package: &'a Package,
     pub programs: std::rc::Rc<Programs<'a>>,
+    /// As its files say it, but for what `taken` names.
     pub lock: Lock,
+    /// Entries that the lock here has under a category, and its files do not yet.
+    pub taken: Vec<Taken>,
     pub events: Vec<Event>,
     pub aggregates: Vec<Aggregate>,
 }
@@ -225,13 +234,16 @@ impl<'a> Site<'a> {
         all.sort_by(|a, b| {
             (&a.category, a.name(), a.version()).cmp(&(&b.category, b.name(), b.version()))
         });
-        Ok(Self {
+        let mut site = Self {
             package,
             programs,
             lock,
+            taken: Vec::new(),
             events: all,
             aggregates,
-        })
+        };
+        site.taken = taken::over(&mut site);
+        Ok(site)
     }
 
     /// The event of the code, in a version.
@@ -258,7 +270,7 @@ impl<'a> Site<'a> {
     pub fn reader(&self, category: Option<&str>, name: &str, version: u32) -> Option<&Event> {
         self.events.iter().find(|event| {
             event.category.as_deref() == category
-                && (event.name() == name || event.formerly.iter().any(|one| one == name))
+                && event.reads(name)
                 && (event.oldest..=event.version()).contains(&version)
         })
     }
@@ -269,6 +281,21 @@ impl<'a> Site<'a> {
         events
             .filter(|event| event.category.as_deref() == category && event.name() == name)
             .max_by_key(|event| event.version())
+    }
+
+    /// Whether the code writes a version: it is the newest, and no aggregate passes over the event.
+    pub fn writes(&self, category: Option<&str>, name: &str, version: u32) -> bool {
+        let is_passed_over = self.aggregates.iter().any(|of| {
+            let is_read = of.readable.iter().any(|one| one.name == name);
+            Some(of.category.as_str()) == category
+                && of.retired.iter().any(|one| one == name)
+                && !is_read
+        });
+        // An entry without category may be that of several aggregates.
+        let events = self.events.iter().filter(|event| {
+            event.name() == name && (category.is_none() || event.category.as_deref() == category)
+        });
+        !is_passed_over && events.map(Event::version).max() == Some(version)
     }
 
     /// The names, (category, stored name), that a word of the user means, in the code or in the lock. A type's name counts where no
@@ -303,6 +330,12 @@ pub fn find<'s, 'a>(
                 .into_iter()
                 .map(|(of, name)| (at, of, name)),
         );
+    }
+    // The whole name of an event without category is a part of others' names.
+    let is_whole =
+        |(_, of, name): &(usize, Option<String>, String)| full_name(of.as_deref(), name) == word;
+    if found.iter().any(is_whole) {
+        found.retain(is_whole);
     }
     let known = || {
         let all = sites.iter().flat_map(|site| &site.events);

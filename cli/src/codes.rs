@@ -85,6 +85,14 @@ codes! {
         "The file is not what the code and the lock say now.\n\nRun the command without `--check`, and commit what it wrote.";
     NOT_LOOKED_AT = "RC3032" Warns "streams that a scan did not look at":
         "The lock has events of a category that no aggregate of the code has, and stored events are found by the aggregates.\n\nScan with a revision that has the aggregate. Once nothing is stored, `retire` and `drop` its versions.";
+    APPLIED_NOW = "RC3033" Fails "an event that was released without an aggregate is applied by one now":
+        "The lock has it without a category, as it was when no aggregate applied it, and released events are held by the category of their streams.\n\n`cargo recount schema accept` moves its entry and its files to that category; how far its versions have come stays.";
+    NOT_APPLIED = "RC3034" Warns "an event is released that no aggregate applies":
+        "No aggregate of the code has a method that takes it, so none reads what is stored of it, and the lock has it without a category.\n\nWrite the method, and run `cargo recount schema accept`. An event that only programs beside the aggregates read is fine as it is.";
+    WRITTEN_AGAIN = "RC3035" Fails "a retired version is written again":
+        "The lock says that no more of it will be stored, and the code has it as the newest version of its event. Versions go one way: what was retired does not become released again.\n\nWrite the next version, `cargo recount schema bump EVENT`, so that the retired one is only read. Or give the event up: delete its type and write `retired(\"…\")` on the aggregate.";
+    TYPE_RENAMED = "RC3036" Fails "an aggregate's type has another name than in the lock":
+        "What the type is called is free. But an aggregate is known by its type's name: as long as the lock has the old one, the new type could name other streams, and nobody would notice that those which are stored are not found.\n\n`cargo recount schema accept` writes the new name.";
 }
 
 fn own(code: &str) -> Option<&'static Code> {
@@ -116,7 +124,7 @@ impl From<&Code> for Explained {
         let (word, sentence) = match of.weight {
             Weight::Stops => ("stops", "The command does nothing then."),
             Weight::Fails => ("check", "It is an error where it is looked for."),
-            Weight::Warns => ("warning", "`check` warns of it."),
+            Weight::Warns => ("warning", "It is a warning where it is looked for."),
             Weight::Notes => ("note", "Nobody has to do anything."),
         };
         Self {

@@ -24,7 +24,7 @@ pub enum Strict {
 }
 
 impl Strict {
-    fn unfinished(self, code: &str, message: impl Into<String>) -> Diagnostic {
+    pub fn unfinished(self, code: &str, message: impl Into<String>) -> Diagnostic {
         let mut one = Diagnostic::own(code, message);
         if self == Self::Working {
             one.severity = Severity::Warning;
@@ -36,8 +36,10 @@ impl Strict {
 /// All that can be said of a lock and its code.
 pub fn judge(project: &Project, site: &Site<'_>, strict: Strict) -> Vec<Diagnostic> {
     let mut all = streams::judge(site);
+    all.extend(streams::renamed(site, strict));
     let moved = streams::moved(site);
     all.extend(moved.iter().map(streams::Moved::diagnostic));
+    all.extend(site.taken.iter().map(|one| one.diagnostic(strict)));
     // That their events are missing in one place and new in another follows from that.
     let touched = streams::touched(&moved);
     let is_moved =
@@ -221,7 +223,17 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
             .resolve("choose another name, or another version"),
         )),
         // A contract that cannot be read is told of the files.
-        _ => {
+        status => {
+            if status == Status::Retired && site.writes(category, name, event.version()) {
+                let message = "retired, but it is what the code writes again";
+                all.push(of_event(
+                    Diagnostic::own(codes::WRITTEN_AGAIN, message).resolve(not_written(
+                        category,
+                        name,
+                        event.version(),
+                    )),
+                ));
+            }
             if let Ok(Some(contract)) = site.lock.contract(category, name, event.version()) {
                 let changes = changes(site, event, &contract);
                 is_broken |= changes
@@ -248,6 +260,15 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
     let found = event.findings.iter().filter(is_news);
     all.extend(found.map(|found| of_found(site, event, found)));
     all
+}
+
+/// How a version comes to be written no more.
+pub fn not_written(category: Option<&str>, name: &str, version: u32) -> String {
+    format!(
+        "write v{} first (`cargo recount schema bump {}`), or give the event up: delete its type and write `retired({name:?})` on the aggregate",
+        version + 1,
+        full_name(category, name)
+    )
 }
 
 /// What a compatible change did.

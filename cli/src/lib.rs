@@ -21,6 +21,7 @@ mod judge;
 mod outcome;
 mod project;
 mod streams;
+mod taken;
 mod witness;
 
 use std::ffi::OsString;

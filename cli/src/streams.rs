@@ -6,6 +6,7 @@ use recount_schema::{Rule, Shape, StreamKey};
 use crate::base::Base;
 use crate::code::{Aggregate, Site};
 use crate::codes;
+use crate::judge::Strict;
 use crate::outcome::{Diagnostic, Result};
 use crate::project::Project;
 
@@ -25,7 +26,8 @@ impl Moved<'_> {
         let mut one = Diagnostic::error(Rule::StreamChanged.code(), message)
             .at(place(of))
             .resolve(format!(
-                "write `stream = {was:?}`: `accept` does not take it over, since the name is part of the key of each stored stream;\n\
+                "write `stream = {was:?}`; or, if another type has the streams of `{was}` now, write it there: `cargo recount schema accept` takes \
+                 that over. It takes over no other name, since the name is part of the key of each stored stream;\n\
                  or, if nothing of it was ever stored, take `[[aggregate]]` and `[[event]]` of `{was}` out of lock.toml, and its folders"
             ));
         one.path.clone_from(was);
@@ -100,6 +102,33 @@ pub fn judge(site: &Site<'_>) -> Vec<Diagnostic> {
     all
 }
 
+/// Streams whose type has another name than the lock knows: it would not notice if that type named other streams later.
+pub fn renamed(site: &Site<'_>, strict: Strict) -> Vec<Diagnostic> {
+    let index = &site.lock.index;
+    let known = (index.aggregates.iter()).filter(|known| index.is_stored(&known.category));
+    let told = known.filter_map(|known| {
+        let of = has_other_name(&site.aggregates, known)?;
+        let message = format!(
+            "the lock calls the type of these streams `{}`, and the code calls it `{}`",
+            known.ident, of.ident
+        );
+        let mut one = strict
+            .unfinished(codes::TYPE_RENAMED, message)
+            .at(place(of))
+            .resolve("cargo recount schema accept");
+        one.path.clone_from(&known.category);
+        Some(one)
+    });
+    told.collect()
+}
+
+/// The aggregate of a category, if none of it has the name that the lock knows.
+fn has_other_name<'s>(aggregates: &'s [Aggregate], known: &Known) -> Option<&'s Aggregate> {
+    let mut all = aggregates.iter().filter(|of| of.category == known.category);
+    let first = all.clone().next()?;
+    (!all.any(|of| of.ident == known.ident)).then_some(first)
+}
+
 /// Takes the aggregates over from the code, as far as that makes no stored stream be lost; whether anything is new.
 pub fn record(site: &mut Site<'_>) -> bool {
     let lost: Vec<String> = moved(site)
@@ -132,7 +161,9 @@ pub fn record(site: &mut Site<'_>) -> bool {
             });
             continue;
         };
-        known.ident.clone_from(&of.ident);
+        if let Some(of) = has_other_name(&site.aggregates, known) {
+            known.ident.clone_from(&of.ident);
+        }
         let is_kept = |known: &'static Shape| {
             id.is_some_and(|id| {
                 (StreamKey {

@@ -1,12 +1,10 @@
 //! `accept`: drafts are taken over from the code; released versions where they are named, and what breaks a rule with a reason.
 
-use std::fs;
-
 use recount_schema::lock::{Accepted, Contract, Policy, Status};
 use recount_schema::{Breaks, Problem, Released, Report};
 use serde_json::json;
 
-use super::{failed, refuse_in_ci, samples, shown, write};
+use super::{failed, refuse_in_ci, remove, samples, shown, write};
 use crate::args::Common;
 use crate::code::{Event, Found, Site, find, full_name};
 use crate::codes;
@@ -61,6 +59,11 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             continue;
         }
         let before = done.len();
+        // Whatever is written of the lock has them in their new place.
+        for taken in &site.taken {
+            done.extend(taken.done());
+            deleted.extend(shown(&project, &taken.files));
+        }
         let moved = streams::moved(site);
         let diagnostics = moved.iter().map(streams::Moved::diagnostic);
         outcome.diagnostics.extend(diagnostics);
@@ -97,7 +100,18 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
             written.extend(write(&project, site)?);
         }
     }
-    for (event, version, what) in &done {
+    told(&mut outcome, &done, &written, &deleted);
+    Ok(outcome)
+}
+
+/// What was done, and to which files.
+fn told(
+    outcome: &mut Outcome,
+    done: &[(String, u32, String)],
+    written: &[String],
+    deleted: &[String],
+) {
+    for (event, version, what) in done {
         outcome.say(&format!("{event} v{version}: {what}"));
     }
     outcome.data = json!({
@@ -113,7 +127,6 @@ pub fn run(common: &Common, word: Option<&str>, reason: Option<&str>) -> Result<
         (written, deleted) if deleted.is_empty() => format!("written: {written}"),
         (written, deleted) => format!("written: {written}; deleted: {deleted}"),
     };
-    Ok(outcome)
 }
 
 /// Why nothing of an event can be accepted: what its streams are found by has changed.
@@ -379,16 +392,8 @@ fn take_out(
             let file = site
                 .lock
                 .contract_file(category, &entry.name, version.number);
-            match fs::remove_file(&file) {
-                Ok(()) => {
-                    if let Some(folder) = file.parent() {
-                        // It stays if something else is in it.
-                        let _ = fs::remove_dir(folder);
-                    }
-                    gone.files.extend(shown(project, &[file]));
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(crate::ask::io(&file, &error)),
+            if remove(&file)? {
+                gone.files.extend(shown(project, &[file]));
             }
             gone.versions.push((
                 full_name(category, &entry.name),

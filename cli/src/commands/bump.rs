@@ -1,8 +1,9 @@
-//! `bump`: the next version of an event, written into the source.
+//! `bump`: the next versions of events, written into the source.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 use recount_schema::Shape;
@@ -18,10 +19,77 @@ use crate::codes;
 use crate::outcome::{Failure, Outcome, Result, Severity};
 use crate::project::Project;
 
-pub fn run(common: &Common, word: &str) -> Result<Outcome> {
+pub fn run(common: &Common, words: &[String]) -> Result<Outcome> {
     let project = Project::read(common)?;
     let mut sites = Site::all(common, &project, "describe")?;
-    let (site, category, name) = find(&mut sites, word)?;
+    let mut all: Vec<Next> = Vec::new();
+    for word in words {
+        let next = next(&project, &mut sites, word)?;
+        let mut known = all.iter();
+        if !known.any(|one| one.event.type_name == next.event.type_name) {
+            all.push(next);
+        }
+    }
+    write(&project, &mut all)?;
+    let mut outcome = Outcome::default();
+    let (mut data, mut steps) = (Vec::new(), Vec::new());
+    for one in &all {
+        let (event, ident) = (&one.event, &one.ident);
+        let (full, version) = (event.full_name(), event.version() + 1);
+        let file = project.shown(&one.file);
+        let line = moved(&all, &one.file, one.end) + BEHIND;
+        outcome.say(&format!(
+            "`{ident}`, version {version} of {full}, was written behind `{}`",
+            event.ident
+        ));
+        steps.push(format!(
+            "{file}:{line}: change what `{ident}` holds, and say in `From` what stored events become"
+        ));
+        steps.extend(shared(event, ident));
+        for of in &one.takers {
+            let at = usize::try_from(of.line).unwrap_or_default();
+            steps.push(format!(
+                "{}:{}: in `#[apply] impl {}` take `{ident}` where `{}` is taken",
+                of.file.display(),
+                moved(&all, &project.workspace_root.join(&of.file), at),
+                of.ident,
+                event.ident
+            ));
+        }
+        steps.push(format!(
+            "record `{ident}` wherever `{}` is recorded; a command that still returns the old one does not compile where it is executed",
+            event.ident
+        ));
+        data.push(json!({ "event": full, "version": version, "ident": ident, "file": file, "line": line }));
+    }
+    steps.push("cargo recount schema accept".to_owned());
+    let numbered = (1..).zip(&steps);
+    let numbered: Vec<_> = numbered
+        .map(|(at, step)| format!("  {at}. {step}"))
+        .collect();
+    outcome.then = numbered.join("\n");
+    outcome.data = json!({ "bumped": data, "steps": steps });
+    Ok(outcome)
+}
+
+/// A version begins two lines behind the end of the one before.
+const BEHIND: usize = 2;
+
+/// A next version that is to be written.
+struct Next {
+    event: Event,
+    ident: String,
+    file: PathBuf,
+    takers: Vec<Aggregate>,
+    /// The last line of the version before, behind which it is written.
+    end: usize,
+    /// How many lines it has, with what goes with it.
+    written: usize,
+}
+
+/// What is to be written for an event, if it may have a next version.
+fn next(project: &Project, sites: &mut [Site<'_>], word: &str) -> Result<Next> {
+    let (site, category, name) = find(sites, word)?;
     let category = category.as_deref();
     let full = full_name(category, &name);
     let Some(event) = site.newest(category, &name) else {
@@ -30,7 +98,7 @@ pub fn run(common: &Common, word: &str) -> Result<Outcome> {
             "bring its type back first",
         ));
     };
-    is_ready(&project, site, event)?;
+    is_ready(project, site, event)?;
     if let Some((ident, variant)) = event.ident.split_once("::") {
         return Err(refused(
             format!(
@@ -42,54 +110,48 @@ pub fn run(common: &Common, word: &str) -> Result<Outcome> {
             ),
         ));
     }
-    let next = next_ident(event);
-    let file = place(&project, event)?;
-    let text = fs::read_to_string(&file).map_err(|error| io(&file, &error))?;
-    let before = text.lines().count();
-    let (text, line) = bumped(&text, event, &next).map_err(|problem| {
-        refused(
-            format!("{}: {problem}", project.shown(&file)),
-            "write the next version by hand: the guide `evolving_events` shows how",
-        )
-    })?;
-    fs::write(&file, &text).map_err(|error| io(&file, &error))?;
-    let written = text.lines().count() - before;
-    let shown = project.shown(&file);
-    let mut steps = vec![format!(
-        "{shown}:{line}: change what `{next}` holds, and say in `From` what stored events become"
-    )];
-    steps.extend(shared(event, &next));
-    for of in takers(site, event) {
-        let at = usize::try_from(of.line).unwrap_or_default();
-        // What stands behind the new version has moved down.
-        let is_behind = of.file == event.file && at + 1 >= line;
-        steps.push(format!(
-            "{}:{}: in `#[apply] impl {}` take `{next}` where `{}` is taken",
-            of.file.display(),
-            if is_behind { at + written } else { at },
-            of.ident,
-            event.ident
-        ));
-    }
-    steps.push(format!(
-        "record `{next}` wherever `{}` is recorded; a command that still returns the old one does not compile where it is executed",
-        event.ident
-    ));
-    steps.push("cargo recount schema accept".to_owned());
-    let numbered = (1..).zip(&steps);
-    Ok(Outcome {
-        data: json!({ "event": full, "version": event.version() + 1, "ident": next, "file": shown, "line": line, "steps": steps }),
-        text: format!(
-            "`{next}`, version {} of {full}, was written behind `{}`\n",
-            event.version() + 1,
-            event.ident
-        ),
-        then: numbered
-            .map(|(at, step)| format!("  {at}. {step}"))
-            .collect::<Vec<_>>()
-            .join("\n"),
-        ..Outcome::default()
+    Ok(Next {
+        ident: next_ident(event),
+        file: place(project, event)?,
+        takers: takers(site, event).cloned().collect(),
+        event: event.clone(),
+        end: 0,
+        written: 0,
     })
+}
+
+/// Writes all of them, or none.
+fn write(project: &Project, all: &mut [Next]) -> Result<()> {
+    let mut texts: BTreeMap<PathBuf, String> = BTreeMap::new();
+    // From the end of each file: what stands before is found at its line.
+    let mut from_end: Vec<&mut Next> = all.iter_mut().collect();
+    from_end.sort_by_key(|one| std::cmp::Reverse(one.event.line));
+    for one in from_end {
+        let file = &one.file;
+        let text = match texts.remove(file) {
+            Some(text) => text,
+            None => fs::read_to_string(file).map_err(|error| io(file, &error))?,
+        };
+        let (bumped, line) = bumped(&text, &one.event, &one.ident).map_err(|problem| {
+            refused(
+                format!("{}: {problem}", project.shown(file)),
+                "write the next version by hand: the guide `evolving_events` shows how",
+            )
+        })?;
+        one.end = line.saturating_sub(BEHIND);
+        one.written = bumped.lines().count() - text.lines().count();
+        texts.insert(file.clone(), bumped);
+    }
+    for (file, text) in &texts {
+        fs::write(file, text).map_err(|error| io(file, &error))?;
+    }
+    Ok(())
+}
+
+/// Where a line stands now: what is behind a new version has moved down.
+fn moved(all: &[Next], file: &Path, line: usize) -> usize {
+    let before = (all.iter()).filter(|one| one.file == file && line > one.end);
+    line + before.map(|one| one.written).sum::<usize>()
 }
 
 fn refused(message: String, resolve: &str) -> Failure {
@@ -148,7 +210,10 @@ fn is_ready(project: &Project, site: &Site<'_>, event: &Event) -> Result<()> {
         return Err(Failure::new(
             codes::NOT_NOW,
             format!("{full} v{version} is a draft: it may change as it is"),
-            "cargo recount schema accept",
+            format!(
+                "change `{}` itself, and then `cargo recount schema accept`; a next version begins once this one is released",
+                event.ident
+            ),
         ));
     }
     let contract = site
@@ -236,7 +301,7 @@ fn bumped(text: &str, event: &Event, next: &str) -> std::result::Result<(String,
     let end_of_line = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let new = format!("\n\n{indent}{copy}\n\n{conversion}").replace("\r\n", "\n");
     let new = new.replace('\n', end_of_line);
-    let line = before.lines().count() + 2;
+    let line = before.lines().count() + BEHIND;
     Ok((format!("{mark}{before}{new}{after}"), line))
 }
 

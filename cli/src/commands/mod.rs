@@ -13,7 +13,8 @@ mod samples;
 mod scan;
 mod status;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use recount_schema::lock::LockError;
 
@@ -34,7 +35,7 @@ pub fn run(schema: &Schema) -> Result<Outcome> {
         Action::Accept { event, reason } => {
             accept::run(common, event.as_deref(), reason.as_deref())
         }
-        Action::Bump { event } => bump::run(common, event),
+        Action::Bump { events } => bump::run(common, events),
         Action::Release { release } => release::run(common, release.as_deref()),
         Action::Scan { store, out } => scan::run(common, store, out.as_deref()),
         Action::Retire { event, version } => retire::retire(common, event, *version),
@@ -63,10 +64,28 @@ fn refuse_in_ci(command: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes a lock, and tells its files.
+/// Writes a lock, and tells its files. What was taken over is left in no other place.
 fn write(project: &Project, site: &mut Site<'_>) -> Result<Vec<String>> {
     let written = site.lock.write().map_err(|error| failed(project, &error))?;
+    for file in site.taken.drain(..).flat_map(|one| one.files) {
+        remove(&file)?;
+    }
     Ok(shown(project, &written))
+}
+
+/// Removes a file, and its folder if nothing else is in it; whether it was there.
+fn remove(file: &Path) -> Result<bool> {
+    match fs::remove_file(file) {
+        Ok(()) => {
+            if let Some(folder) = file.parent() {
+                // It stays if something else is in it.
+                let _ = fs::remove_dir(folder);
+            }
+            Ok(true)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(crate::ask::io(file, &error)),
+    }
 }
 
 fn shown(project: &Project, files: &[PathBuf]) -> Vec<String> {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{failed, refuse_in_ci, samples, write};
 use crate::args::Common;
 use crate::code::{Event, Site};
+use crate::codes;
 use crate::judge::{Strict, judge};
 use crate::outcome::{Diagnostic, Outcome, Result, Severity, number};
 use crate::project::Project;
@@ -53,6 +54,7 @@ pub fn run(common: &Common, release: Option<&str>) -> Result<Outcome> {
         let before = errors.len();
         freeze(&project, site, &drafts, &since, &mut errors)?;
         if errors.len() == before {
+            outcome.diagnostics.extend(unapplied(site, &drafts));
             streams::record(site);
             files.extend(write(&project, site)?);
             released.extend(drafts.iter().map(|event| {
@@ -85,6 +87,20 @@ pub fn run(common: &Common, release: Option<&str>) -> Result<Outcome> {
         }
     };
     Ok(outcome)
+}
+
+/// Events that no aggregate of this lock applies. Where it has no aggregates at all, events are for others to apply.
+fn unapplied(site: &Site<'_>, drafts: &[Event]) -> Vec<Diagnostic> {
+    let without = drafts.iter().filter(|event| event.category.is_none());
+    let without = without.filter(|_| !site.aggregates.is_empty());
+    let told = without.map(|event| {
+        let message = "released, and no aggregate applies it: none reads what is stored of it";
+        Diagnostic::own(codes::NOT_APPLIED, message)
+            .of(event.full_name(), event.version())
+            .at(event.place())
+            .resolve("write a method that takes it, then `cargo recount schema accept`")
+    });
+    told.collect()
 }
 
 /// Makes released versions of drafts. The samples of older versions are asked what the new ones make of them: that is frozen, too.

@@ -11,6 +11,7 @@ use super::{refuse_in_ci, write};
 use crate::args::{Common, VersionNumber};
 use crate::code::{Site, find, full_name};
 use crate::codes;
+use crate::judge::not_written;
 use crate::outcome::{Failure, Outcome, Result};
 use crate::project::Project;
 
@@ -36,22 +37,7 @@ pub fn retire(common: &Common, word: &str, version: Option<VersionNumber>) -> Re
             "cargo recount schema status",
         ));
     }
-    let newest = site.newest(category.as_deref(), &name);
-    let is_written = newest.is_some_and(|event| event.version() == version);
-    let is_passed_over = site.aggregates.iter().any(|of| {
-        let is_read = of.readable.iter().any(|one| one.name == name);
-        Some(&of.category) == category.as_ref() && of.retired.contains(&name) && !is_read
-    });
-    if is_written && !is_passed_over {
-        return Err(Failure::new(
-            codes::NOT_NOW,
-            format!("{full} v{version} is what the code writes"),
-            format!(
-                "write v{} first (`cargo recount schema bump {full}`), or give the event up: delete its type and write `retired({name:?})` on the aggregate",
-                version + 1
-            ),
-        ));
-    }
+    refuse_written(site, category.as_deref(), &name, version)?;
     change(site, category.as_deref(), &name, version, Status::Retired);
     let files = write(&project, site)?;
     Ok(Outcome {
@@ -88,6 +74,7 @@ pub fn drop(
             format!("cargo recount schema retire {full} v{version}"),
         ));
     }
+    refuse_written(site, category.as_deref(), &name, version)?;
     let scan = proof(&project, category.as_deref(), &name, version, evidence)?;
     change(site, category.as_deref(), &name, version, Status::Dropped);
     let entry = site.lock.index.event(category.as_deref(), &name);
@@ -119,6 +106,19 @@ pub fn drop(
         },
         ..Outcome::default()
     })
+}
+
+/// Nothing ends that the code writes: more of it will be stored.
+fn refuse_written(site: &Site<'_>, category: Option<&str>, name: &str, version: u32) -> Result<()> {
+    if !site.writes(category, name, version) {
+        return Ok(());
+    }
+    let full = full_name(category, name);
+    Err(Failure::new(
+        codes::NOT_NOW,
+        format!("{full} v{version} is what the code writes"),
+        not_written(category, name, version),
+    ))
 }
 
 /// A scan of now that looked at the event and found none.

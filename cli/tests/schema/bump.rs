@@ -314,3 +314,58 @@ fn value_objects_that_two_versions_share_are_named() {
         &["  2. both versions share what is in `places: Vec<Place>`: to change a value object, leave it as it is, and give `ScheduledV2` a copy"],
     );
 }
+
+#[test]
+fn several_events_get_their_next_versions_at_once_or_none_does() {
+    let project = Project::released("bump4");
+    let before = project.read("src/lib.rs");
+    let both = ["bump", "Scheduled", "workout.Cancelled", "Cancelled"];
+    project.edit("src/lib.rs", "Cancelled {}", "Cancelled { pub by: String }");
+    let changed = project.read("src/lib.rs");
+    project
+        .recount(&both)
+        .says(2, &["`Cancelled` was changed already"]);
+    assert_eq!(project.read("src/lib.rs"), changed);
+    project.write("src/lib.rs", &before);
+
+    let ran = project.recount(&both);
+    ran.says(
+        0,
+        &[
+            "`ScheduledV2`, version 2 of workout.Scheduled, was written behind `Scheduled`\n`CancelledV2`, version 2 of workout.Cancelled",
+            "  7. cargo recount schema accept",
+        ],
+    );
+    let bumped = project.read("src/lib.rs");
+    for (step, stands) in [
+        (
+            "change what `ScheduledV2` holds",
+            "/// A workout was put into the plan.",
+        ),
+        ("change what `CancelledV2` holds", "#[derive("),
+        ("in `#[apply] impl Workout` take `ScheduledV2`", "#[apply]"),
+        ("in `#[apply] impl Workout` take `CancelledV2`", "#[apply]"),
+    ] {
+        let line = ran.out.lines().find(|line| line.contains(step)).unwrap();
+        let number = line.split("src/lib.rs:").nth(1).unwrap();
+        let number: usize = number.split(':').next().unwrap().parse().unwrap();
+        let found = bumped.lines().nth(number - 1).unwrap();
+        assert!(found.starts_with(stands), "{line}\n{bumped}");
+    }
+    assert_eq!(bumped.matches("pub struct CancelledV2").count(), 1);
+    for event in ["Scheduled", "Cancelled"] {
+        project.edit(
+            "src/lib.rs",
+            &format!(": {event}) {{ self"),
+            &format!(": {event}V2) {{ self"),
+        );
+    }
+    project.recount(&["accept"]).says(
+        0,
+        &[
+            "workout.Cancelled v2: a new draft",
+            "workout.Scheduled v2: a new draft",
+        ],
+    );
+    project.test().says(0, &[]);
+}

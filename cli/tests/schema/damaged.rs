@@ -277,3 +277,15 @@ fn in_ci_nothing_is_written() {
     project.git(&["diff", "--exit-code", "--quiet"]);
     assert_eq!(fs::read_dir(project.path("schema")).unwrap().count(), 3);
 }
+
+#[test]
+fn a_job_that_builds_a_release_is_told_of_drafts_and_does_not_release_them() {
+    let project = Project::new("damaged9");
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    let in_ci = |arguments: &[&str]| project.command(arguments, &[("CI", "true")]);
+    in_ci(&["check", "--release"]).says(1, &["error[RC3006] workout.Scheduled v1"]);
+    in_ci(&["release"]).says(2, &["run `cargo recount schema release` on your machine"]);
+    project.recount(&["release"]).says(0, &[]);
+    in_ci(&["check", "--release"]).says(0, &["2 versions of 1 lock checked"]);
+}

@@ -266,6 +266,59 @@ fn what_is_deleted_is_missed_unless_it_is_given_up() {
 }
 
 #[test]
+fn what_was_retired_and_is_written_again_is_told_and_not_dropped() {
+    let project = Project::released("again2");
+    let before = project.read("src/lib.rs");
+    for gone in [
+        "    fn cancelled(&mut self, _: Cancelled) { self.minutes = 0; }\n",
+        "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]\npub struct Cancelled {}\n",
+    ] {
+        project.edit("src/lib.rs", gone, "");
+    }
+    let retired = "id = WorkoutId, retired(\"Cancelled\"))";
+    project.edit("src/lib.rs", "id = WorkoutId)", retired);
+    let given_up = project.read("src/lib.rs");
+    project.recount(&["retire", "Cancelled", "v1"]).says(0, &[]);
+    project.commit();
+    let url = project.store(&[]);
+    project
+        .recount(&["scan", "--store", &url, "--out", "scan.json"])
+        .says(0, &[]);
+    let drop = ["drop", "Cancelled", "v1", "--evidence", "scan.json"];
+
+    project.write("src/lib.rs", &before);
+    let to_do = "to do: write v2 first (`cargo recount schema bump workout.Cancelled`), or give the event up: delete its type and write \
+                 `retired(\"Cancelled\")` on the aggregate";
+    for command in [&["check"][..], &["release"]] {
+        project.recount(command).says(
+            1,
+            &[
+                "error[RC3035] workout.Cancelled v1: retired, but it is what the code writes again",
+                to_do,
+            ],
+        );
+    }
+    project
+        .recount(&drop)
+        .says(2, &["workout.Cancelled v1 is what the code writes", to_do]);
+    // Both ways out are ways out.
+    project.recount(&["bump", "Cancelled"]).says(0, &[]);
+    project.edit("src/lib.rs", "self, _: Cancelled)", "self, _: CancelledV2)");
+    project
+        .recount(&["accept"])
+        .says(0, &["workout.Cancelled v2: a new draft"]);
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["3 versions"]);
+    project.git(&["checkout", "--quiet", "schema"]);
+    project.write("src/lib.rs", &given_up);
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["2 versions"]);
+    project.recount(&drop).says(0, &["is dropped"]);
+}
+
+#[test]
 fn a_stored_event_that_cannot_be_read_is_found_with_its_place() {
     let project = Project::released("life5");
     let url = project.store(&[

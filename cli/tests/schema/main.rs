@@ -11,4 +11,5 @@ mod packed;
 mod postgres;
 mod project;
 mod streams;
+mod unapplied;
 mod workspace;

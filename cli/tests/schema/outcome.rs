@@ -149,8 +149,8 @@ fn each_command_has_an_envelope_and_an_exit_code_that_says_how_it_went() {
     fails(&["accept", "Nobody"], "RC3023");
 
     let bump = says(&["bump", "Scheduled"], 0, "ok");
-    assert_eq!(bump["data"]["ident"], "ScheduledV2");
-    assert_eq!(bump["data"]["file"], "src/lib.rs");
+    assert_eq!(bump["data"]["bumped"][0]["ident"], "ScheduledV2");
+    assert_eq!(bump["data"]["bumped"][0]["file"], "src/lib.rs");
     assert_eq!(bump["data"]["steps"].as_array().unwrap().len(), 4);
     project.edit("src/lib.rs", "event: Scheduled)", "event: ScheduledV2)");
     says(&["accept"], 0, "ok");
