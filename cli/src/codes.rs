@@ -84,7 +84,7 @@ codes! {
     NOT_CURRENT = "RC3031" Fails "the catalogue is not current":
         "The file is not what the code and the lock say now.\n\nRun the command without `--check`, and commit what it wrote.";
     NOT_LOOKED_AT = "RC3032" Warns "streams that a scan did not look at":
-        "The lock has events of a category that no aggregate of the code has, and stored events are found by the aggregates.\n\nScan with a revision that has the aggregate. Once nothing is stored, `retire` and `drop` its versions.";
+        "The lock or the store has events of a category that no aggregate of the code has, and stored events are read by the aggregates.\n\nScan with a revision, or a program, that has the aggregate. Events that only other programs read are fine as they are. Once nothing is stored, `retire` and `drop` its versions.";
     APPLIED_NOW = "RC3033" Fails "an event that was released without an aggregate is applied by one now":
         "The lock has it without a category, as it was when no aggregate applied it, and released events are held by the category of their streams.\n\n`cargo recount schema accept` moves its entry and its files to that category; how far its versions have come stays.";
     NOT_APPLIED = "RC3034" Warns "an event is released that no aggregate applies":

@@ -1,6 +1,6 @@
 //! `scan`: every stored event, through the code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -24,6 +24,9 @@ pub struct Scan {
     /// The store, without its password.
     pub store: String,
     pub categories: Vec<Category>,
+    /// How many events there are of other categories, which no aggregate read.
+    #[serde(default)]
+    not_looked_at: BTreeMap<String, u64>,
 }
 
 /// What the store holds of an aggregate's events.
@@ -34,6 +37,9 @@ pub struct Category {
     /// How many cannot be read.
     pub failed: u64,
     failures: Vec<Unread>,
+    /// All that the store holds, by category, where this one's answer has it.
+    #[serde(default, skip_serializing)]
+    stored: Option<BTreeMap<String, u64>>,
     /// Why it is not all.
     pub error: Option<String>,
 }
@@ -160,23 +166,26 @@ pub fn run(common: &Common, store: &str, out: Option<&Path>) -> Result<Outcome> 
             },
         ));
     }
+    let counted = categories.iter_mut().filter_map(|of| of.stored.take());
+    let mut not_looked_at: BTreeMap<String, u64> = counted.flatten().collect();
+    // Of those that the lock has it is told even that there are none.
+    for category in stored {
+        not_looked_at.entry(category).or_default();
+    }
+    not_looked_at.retain(|category, _| !categories.iter().any(|of| of.category == *category));
     let scan = Scan {
         kind: KIND.to_owned(),
         taken_at,
         store: without_password(&store),
         categories,
+        not_looked_at,
     };
-    let looked = scan.categories.iter().map(|of| &of.category);
-    for category in looked {
-        stored.remove(category);
-    }
-    told(&scan, &drafts, &stored, out)
+    told(&scan, &drafts, out)
 }
 
 fn told(
     scan: &Scan,
     drafts: &[(Option<String>, String, u32)],
-    not_looked_at: &BTreeSet<String>,
     out: Option<&Path>,
 ) -> Result<Outcome> {
     let data = serde_json::to_value(scan)
@@ -226,22 +235,33 @@ fn told(
         }
     }
     let failed: u64 = scan.categories.iter().map(|of| of.failed).sum();
+    let unseen: u64 = scan.not_looked_at.values().sum();
+    let looked_at = if unseen > 0 {
+        " that were looked at"
+    } else {
+        ""
+    };
     outcome.then = format!(
         "{} in {}; {}",
-        number(usize::try_from(all).unwrap_or(usize::MAX), "event"),
+        number(usize::try_from(all + unseen).unwrap_or(usize::MAX), "event"),
         scan.store,
         match (failed, passed_over) {
+            (0, 0) if unseen > 0 => "all that were looked at can be read".to_owned(),
             (0, 0) => "all of them can be read".to_owned(),
-            (0, 1) => "1 of them is passed over, all others can be read".to_owned(),
+            (0, 1) => format!("1 of them is passed over, all others{looked_at} can be read"),
             (0, passed_over) =>
-                format!("{passed_over} of them are passed over, all others can be read"),
+                format!("{passed_over} of them are passed over, all others{looked_at} can be read"),
             (failed, 0) => format!("{failed} cannot be read"),
             (failed, passed_over) => format!("{failed} cannot be read, {passed_over} passed over"),
         }
     );
-    if !not_looked_at.is_empty() {
-        outcome.diagnostics.extend(not_looked_at.iter().map(unseen));
-        let names: Vec<_> = not_looked_at.iter().map(|of| format!("`{of}`")).collect();
+    if !scan.not_looked_at.is_empty() {
+        let all = scan.not_looked_at.iter();
+        outcome
+            .diagnostics
+            .extend(all.map(|(category, count)| not_looked_at(category, *count)));
+        let names = scan.not_looked_at.keys();
+        let names: Vec<_> = names.map(|of| format!("`{of}`")).collect();
         let names = names.join(", ");
         outcome.then = format!("{}; streams of {names} were not looked at", outcome.then);
     }
@@ -253,13 +273,21 @@ fn told(
     Ok(outcome)
 }
 
-/// A category of the lock that no aggregate of the code has.
-fn unseen(category: &String) -> Diagnostic {
-    let message =
-        "no aggregate of the code has this category: what is stored of it was not looked at";
+/// A category that no aggregate of the code has.
+fn not_looked_at(category: &str, count: u64) -> Diagnostic {
+    let message = match usize::try_from(count) {
+        Ok(0) => {
+            "no aggregate of the code has this category: what is stored of it was not looked at"
+                .to_owned()
+        }
+        count => format!(
+            "{}, and no aggregate under a lock here reads them: they were not looked at",
+            number(count.unwrap_or(usize::MAX), "event")
+        ),
+    };
     let mut one = Diagnostic::own(codes::NOT_LOOKED_AT, message)
-        .resolve("scan with a revision that has the aggregate");
-    one.path.clone_from(category);
+        .resolve("scan with a program, or a revision, that has the aggregate");
+    category.clone_into(&mut one.path);
     one
 }
 

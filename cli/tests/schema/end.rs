@@ -266,6 +266,29 @@ fn what_is_deleted_is_missed_unless_it_is_given_up() {
 }
 
 #[test]
+fn a_scan_counts_all_that_is_stored_and_names_what_no_aggregate_reads() {
+    let project = Project::released("counted");
+    project.store(&[("Cancelled", 1, json!({}))]);
+    let url = project.store_of(
+        "basket",
+        &[("Filled", 1, json!({})), ("Filled", 2, json!({}))],
+    );
+    let ran = project.recount(&["scan", "--store", &url]);
+    ran.says(
+        0,
+        &[
+            "1  workout.Cancelled v1",
+            "warning[RC3032] basket: 2 events, and no aggregate under a lock here reads them: they were not looked at",
+            "3 events in sqlite:",
+            "all that were looked at can be read; streams of `basket` were not looked at",
+        ],
+    );
+    let (_, scan) = project.json(&["scan", "--store", &url]);
+    assert_eq!(scan["data"]["not_looked_at"], json!({ "basket": 2 }));
+    assert_eq!(scan["diagnostics"][0]["code"], "RC3032");
+}
+
+#[test]
 fn what_was_retired_and_is_written_again_is_told_and_not_dropped() {
     let project = Project::released("again2");
     let before = project.read("src/lib.rs");

@@ -209,6 +209,11 @@ impl Project {
 
     /// Puts events of the category `workout` into a SQLite store in the package's folder.
     pub fn store(&self, events: &[(&str, u32, Value)]) -> String {
+        self.store_of("workout", events)
+    }
+
+    /// The same of any category.
+    pub fn store_of(&self, category: &str, events: &[(&str, u32, Value)]) -> String {
         use recount::Store;
         use recount::log::{Expected, NewEvent, StreamId};
         let url = format!("sqlite:{}", self.path("plans.db").display());
@@ -220,7 +225,7 @@ impl Project {
             let acme = store.for_tenant("acme").unwrap();
             for (name, version, payload) in events {
                 let event = NewEvent::json((*name).to_owned(), *version, payload).unwrap();
-                let stream = StreamId::new("workout", "w1").unwrap();
+                let stream = StreamId::new(category, "w1").unwrap();
                 acme.append(&stream, Expected::Any, [event]).await.unwrap();
             }
             store.close().await.unwrap();
