@@ -1,11 +1,13 @@
 //! Payloads judged by a shape, and payloads made from one.
 //!
 //! What generated tests use: [`validate`] tells whether a value could have been written or can be read, [`payloads`] makes values
-//! at the edges of what a shape allows.
+//! at the edges of what a shape allows, and [`differs`] whether a payload is still read as it was.
 
+mod differs;
 mod generate;
 mod validate;
 
+pub use differs::{Difference, differs};
 pub use generate::payloads;
 pub use validate::{Misfit, validate};
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use recount_schema::lock::{Contract, From as Origin, Sample, folder};
-use recount_schema::values::{payloads, validate};
-use recount_schema::{Body, Rule, Shape, lint_event};
+use recount_schema::values::{Difference, differs, payloads, validate};
+use recount_schema::{Rule, Shape, lint_event};
 
 use super::read::{Known, Written, expected_form, knows, read};
 use super::{AggregateSource, Released, Source};
@@ -328,7 +328,12 @@ impl<'a, E: Event> Version<'a, E> {
             return;
         };
         let now = expected_form(self.source.name, &events);
-        if let Some((path, expected, now)) = differs(self.source.shape, expected, &now) {
+        if let Some(Difference {
+            path,
+            expected,
+            now,
+        }) = differs(self.source.shape, expected, &now)
+        {
             let rule = if version == self.source.version {
                 Rule::DefaultChanged
             } else {
@@ -342,58 +347,4 @@ impl<'a, E: Event> Version<'a, E> {
             );
         }
     }
-}
-
-/// The first place where what was expected is not what is there. Fields that came later are not expected, and fields that the
-/// type does not have any more are another rule's.
-fn differs(shape: &Shape, expected: &Value, now: &Value) -> Option<(String, String, String)> {
-    match (shape, expected, now) {
-        (Shape::Recursive { shape, .. }, ..) => differs(shape, expected, now),
-        (Shape::Option(inner), _, _) if !expected.is_null() && !now.is_null() => {
-            differs(inner, expected, now)
-        }
-        (Shape::Struct(of), Value::Object(before), Value::Object(after))
-            if of.fields.iter().all(|field| !field.flatten) =>
-        {
-            of.fields.iter().find_map(|field| {
-                let (before, after) = (before.get(field.name)?, after.get(field.name));
-                let (path, before, after) =
-                    differs(field.shape(), before, after.unwrap_or(&Value::Null))?;
-                Some((format!(".{}{path}", field.name), before, after))
-            })
-        }
-        (Shape::Seq(seq), Value::Array(before), Value::Array(after))
-            if before.len() == after.len() =>
-        {
-            let mut pairs = before.iter().zip(after).enumerate();
-            pairs.find_map(|(at, (before, after))| {
-                let (path, before, after) = differs(seq.item, before, after)?;
-                Some((format!("[{at}]{path}"), before, after))
-            })
-        }
-        (Shape::Enum(of), Value::Object(before), Value::Object(after)) => {
-            // `{"Name": content}`; other forms are compared as they are.
-            let (Some((name, before)), Some((other, after)), 1, 1) = (
-                before.iter().next(),
-                after.iter().next(),
-                before.len(),
-                after.len(),
-            ) else {
-                return unequal(expected, now);
-            };
-            let variant = of.variants.iter().find(|variant| variant.name == *name);
-            match variant.map(|variant| variant.body) {
-                Some(Body::Newtype(shape)) if name == other => differs(shape, before, after),
-                Some(Body::Struct(of)) if name == other => {
-                    differs(&Shape::Struct(of), before, after)
-                }
-                _ => unequal(expected, now),
-            }
-        }
-        _ => unequal(expected, now),
-    }
-}
-
-fn unequal(expected: &Value, now: &Value) -> Option<(String, String, String)> {
-    (expected != now).then(|| (String::new(), expected.to_string(), now.to_string()))
 }
