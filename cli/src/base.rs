@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use recount_schema::lock::{Accepted, Contract, Index, Lock, LockError, Sample, Status};
+use recount_schema::values::differs;
 use recount_schema::{Breaks, Released, Report};
+use serde_json::Value;
 
 use crate::code::{Site, damaged, full_name};
 use crate::codes;
@@ -247,17 +249,23 @@ impl Base {
         let old = Sample::read_all(&old, &self.named(&file))
             .map_err(|error| self.broken(project, &error))?;
         if let Ok(new) = lock.samples(category, name, version) {
-            let kept = old.iter().enumerate().find(|(at, old)| {
+            // With what a version gained comes what older payloads are read as there.
+            let holds = |to: u32, old: &Value, new: &Value| {
+                let contract = lock.contract(category, name, to);
+                old == new
+                    || matches!(contract, Ok(Some(of)) if differs(of.shape, old, new).is_none())
+            };
+            let rewritten = old.iter().enumerate().find(|(at, old)| {
                 let now = new.get(*at);
                 !now.is_some_and(|now| {
                     now.payload.get() == old.payload.get()
-                        && old
-                            .expect
-                            .iter()
-                            .all(|(to, value)| now.expect.get(to) == Some(value))
+                        && old.expect.iter().all(|(to, value)| {
+                            let now = now.expect.get(to);
+                            now.is_some_and(|now| holds(*to, value, now))
+                        })
                 })
             });
-            if let Some((at, _)) = kept {
+            if let Some((at, _)) = rewritten {
                 all.push(format!("sample {} was rewritten or removed", at + 1));
             }
         }

@@ -305,8 +305,8 @@ fn to_answer_for(policy: &Policy, contract: &Contract, code: &Contract) -> Vec<P
     all
 }
 
-/// Adds samples of what is new. Where a rule was broken, what the samples are read as is asked anew; those that are not read any
-/// more were never stored, as the reason says.
+/// Adds samples of what is new, and asks anew what the others are read as: what stands for a field that they lack is frozen, too.
+/// Where a rule was broken, those that are not read any more were never stored, as the reason says.
 fn renew(
     project: &Project,
     site: &mut Site<'_>,
@@ -327,12 +327,9 @@ fn renew(
             .iter()
             .map(|sample| sample.payload.to_string())
             .collect();
-        let mut kept = samples;
-        if is_broken {
-            let asked = samples::expect(site, event, version, kept)?.into_iter();
-            let read = asked.filter(|(_, error)| error.is_none());
-            kept = read.map(|(sample, _)| sample).collect();
-        }
+        let asked = samples::expect(site, event, version, samples)?.into_iter();
+        let stored = asked.filter(|(_, error)| error.is_none() || !is_broken);
+        let mut kept: Vec<_> = stored.map(|(sample, _)| sample).collect();
         if is_grown && version == event.version() {
             let mut new = samples::candidates(event);
             new.retain(|candidate| !before.contains(&candidate.payload));

@@ -1,7 +1,7 @@
 //! Payloads that are kept, and what the code makes of them.
 
 use recount_schema::lock::{From as Origin, Sample};
-use recount_schema::values::payloads;
+use recount_schema::values::{payloads, sparse_payloads};
 use serde_json::value::RawValue;
 
 use crate::ask::Question;
@@ -17,7 +17,8 @@ pub struct Candidate {
     pub from: Origin,
 }
 
-/// Payloads worth keeping: the user's examples, and those at the edges of what the shape allows.
+/// Payloads worth keeping: the user's examples, those at the edges of what the shape allows, and those that lack what may be missing,
+/// which show the defaults.
 pub fn candidates(event: &Event) -> Vec<Candidate> {
     let examples = event.examples.iter().map(|payload| Candidate {
         payload: payload.clone(),
@@ -25,7 +26,11 @@ pub fn candidates(event: &Event) -> Vec<Candidate> {
     });
     let made = payloads(event.contract.shape);
     let step = made.len().div_ceil(MADE).max(1);
-    let made = made.into_iter().step_by(step).map(|payload| Candidate {
+    let mut made: Vec<_> = made.into_iter().step_by(step).collect();
+    let mut sparse = sparse_payloads(event.contract.shape);
+    sparse.retain(|payload| !made.contains(payload));
+    made.extend(sparse);
+    let made = made.into_iter().map(|payload| Candidate {
         payload,
         from: Origin::Boundary,
     });
