@@ -1,5 +1,7 @@
 //! Payloads that are kept, and what the code makes of them.
 
+use std::collections::BTreeMap;
+
 use recount_schema::lock::{From as Origin, Sample};
 use recount_schema::values::{payloads, sparse_payloads};
 use serde_json::value::RawValue;
@@ -46,7 +48,7 @@ pub fn read(
 ) -> Result<(Vec<Sample>, Vec<Diagnostic>)> {
     let questions: Vec<_> = candidates
         .iter()
-        .map(|candidate| question(event, event.version(), &candidate.payload))
+        .map(|candidate| question(event, event.name(), event.version(), &candidate.payload))
         .collect();
     let answers = site.programs.what_of(&questions)?;
     let (mut samples, mut errors) = (Vec::new(), Vec::new());
@@ -58,6 +60,7 @@ pub fn read(
             (Some(value), Ok(payload)) => samples.push(Sample {
                 payload,
                 expect: [(event.version(), value)].into(),
+                parts: BTreeMap::new(),
                 from: candidate.from,
                 note: String::new(),
             }),
@@ -76,33 +79,37 @@ pub fn read(
     Ok((samples, errors))
 }
 
-fn question<'a>(event: &'a Event, version: u32, payload: &'a str) -> Question<'a> {
+fn question<'a>(event: &'a Event, name: &'a str, version: u32, payload: &'a str) -> Question<'a> {
     Question {
         of: event.asked(),
-        name: event.name(),
+        name,
         version,
         payload,
     }
 }
 
-/// What the type of a version makes of the samples of an older one: each sample with that as what is expected, or why there
-/// is nothing.
+/// What the type of a version makes of the samples of an older one, or of an event that it was split from: each sample with that as
+/// what is expected, or why there is nothing.
 pub fn expect(
     site: &Site<'_>,
     event: &Event,
-    version: u32,
+    (name, version): (&str, u32),
     samples: Vec<Sample>,
 ) -> Result<Vec<(Sample, Option<String>)>> {
     let questions: Vec<_> = samples
         .iter()
-        .map(|sample| question(event, version, sample.payload.get()))
+        .map(|sample| question(event, name, version, sample.payload.get()))
         .collect();
     let answers = site.programs.what_of(&questions)?;
     let pairs = samples.into_iter().zip(answers);
     Ok(pairs
         .map(|(mut sample, answer)| match answer.read {
             Some(value) => {
-                sample.expect.insert(event.version(), value);
+                let expected = match name == event.name() {
+                    true => &mut sample.expect,
+                    false => sample.parts.entry(event.name().to_owned()).or_default(),
+                };
+                expected.insert(event.version(), value);
                 (sample, None)
             }
             None => (sample, Some(answer.error.unwrap_or_default())),

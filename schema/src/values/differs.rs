@@ -36,6 +36,30 @@ pub fn differs(shape: &Shape, expected: &Value, now: &Value) -> Option<Differenc
     Comparison::default().value(shape, expected, now)
 }
 
+/// The same of what a stored event is read as, in the form in which samples have it: the payload, or a list of events of this name.
+pub fn events_differ(
+    name: &str,
+    shape: &Shape,
+    expected: &Value,
+    now: &Value,
+) -> Option<Difference> {
+    // A list of others is compared as it is.
+    let payloads = |events: &Value| -> Option<Vec<Value>> {
+        let events = events.as_array()?.iter();
+        let own = events.map(|event| event.get("payload").filter(|_| event["event"] == name));
+        own.map(Option::<&Value>::cloned).collect()
+    };
+    match (payloads(expected), payloads(now)) {
+        (Some(before), Some(after)) if before.len() == after.len() => {
+            let mut pairs = before.iter().zip(&after).enumerate();
+            pairs.find_map(|(at, (before, after))| {
+                within(format_args!("[{at}]"), differs(shape, before, after))
+            })
+        }
+        _ => differs(shape, expected, now),
+    }
+}
+
 fn difference(expected: impl fmt::Display, now: impl fmt::Display) -> Difference {
     Difference {
         path: String::new(),

@@ -7,7 +7,7 @@ mod differs;
 mod generate;
 mod validate;
 
-pub use differs::{Difference, differs};
+pub use differs::{Difference, differs, events_differ};
 pub use generate::{payloads, sparse_payloads};
 pub use validate::{Misfit, validate};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use recount_schema::lock::{Contract, From as Origin, Sample, folder};
-use recount_schema::values::{Difference, differs, payloads, validate};
+use recount_schema::values::{Difference, events_differ, payloads, validate};
 use recount_schema::{Rule, Shape, lint_event};
 
 use super::read::{Known, Written, expected_form, knows, read};
@@ -92,7 +92,56 @@ pub(super) fn event<E: Event>(source: &Source<'_>) -> Vec<Finding> {
     if !is_released {
         all.extend(draft::<E>(source));
     }
+    all.extend(parts::<E>(source));
     all
+}
+
+/// What is stored of events that this one was split from must be read as it was when this one was released.
+fn parts<E: Event>(source: &Source<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let splits = source.splits.unwrap_or_default().iter();
+    for split in splits.filter(|split| E::NAMES.is_split(split.name)) {
+        // A file that is damaged is told by the test of the event that it is of.
+        let samples = Sample::read_all(split.samples, Path::new(split.name)).unwrap_or_default();
+        for sample in &samples {
+            let parts = sample.parts.get(source.name);
+            let Some(expected) = parts.and_then(|versions| versions.get(&source.version)) else {
+                continue;
+            };
+            let payload = sample.payload.get();
+            let of = format!("a stored payload of `{}` v{}", split.name, split.version);
+            let (rule, path, message) = match read::<E>(split.name, split.version, payload) {
+                Err(error) => (
+                    Rule::SampleUnreadable,
+                    String::new(),
+                    format!("{of} cannot be read: {error}"),
+                ),
+                Ok(events) => {
+                    let now = expected_form(split.name, &events);
+                    let Some(Difference {
+                        path,
+                        expected,
+                        now,
+                    }) = events_differ(source.name, source.shape, expected, &now)
+                    else {
+                        continue;
+                    };
+                    let message = format!("{of} was read as {expected}, and is read as {now} now");
+                    (Rule::ConversionChanged, path, message)
+                }
+            };
+            found.push(Finding {
+                rule,
+                event: source.name.to_owned(),
+                version: source.version,
+                path,
+                message,
+                witness: Some(payload.to_owned()),
+            });
+        }
+    }
+    found.truncate(TOLD);
+    found
 }
 
 /// What is wrong with the list of an aggregate's events.
@@ -332,7 +381,7 @@ impl<'a, E: Event> Version<'a, E> {
             path,
             expected,
             now,
-        }) = differs(self.source.shape, expected, &now)
+        }) = events_differ(self.source.name, self.source.shape, expected, &now)
         {
             let rule = if version == self.source.version {
                 Rule::DefaultChanged

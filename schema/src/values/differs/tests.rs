@@ -3,7 +3,7 @@
 use crate::{Body, Element, Enum, Field, Shape, Shaped as _, Struct, Tagging, Variant};
 use serde_json::{Value, json};
 
-use super::differs;
+use super::{differs, events_differ};
 
 /// A value object that had `x`, and got `y` later.
 const FIELDS: Struct = Struct::new(&[Field::of::<u8>("x"), Field::of::<Option<u8>>("y")]);
@@ -378,4 +378,23 @@ fn under_another_name_whose_older_one_is_an_alias() {
 fn a_field_that_the_type_does_not_have_any_more_is_another_rules() {
     let old = json!({ "x": 1, "gone": 2 });
     assert_eq!(told(VALUE, &old, &json!({ "x": 1, "y": null })), "");
+}
+
+#[test]
+fn in_a_list_of_events_of_the_name() {
+    let one = |name: &str, value: Value| json!([{ "event": name, "payload": value }]);
+    let differs = |before: Value, after: Value| {
+        events_differ("Moved", VALUE, &before, &after).map(|found| found.path)
+    };
+    let (old, new) = (json!({ "x": 1 }), json!({ "x": 1, "y": null }));
+    let moved = one("Moved", old.clone());
+    assert_eq!(differs(old.clone(), new.clone()), None);
+    assert_eq!(differs(moved.clone(), one("Moved", new.clone())), None);
+    assert_eq!(
+        differs(moved.clone(), one("Moved", json!({ "x": 2 }))),
+        Some("[0].x".to_owned())
+    );
+    assert!(differs(moved.clone(), one("Kept", new)).is_some());
+    assert!(differs(moved.clone(), json!([])).is_some());
+    assert!(differs(moved, old).is_some());
 }
