@@ -105,9 +105,10 @@ pub fn expect(
     Ok(pairs
         .map(|(mut sample, answer)| match answer.read {
             Some(value) => {
-                let expected = match name == event.name() {
-                    true => &mut sample.expect,
-                    false => sample.parts.entry(event.name().to_owned()).or_default(),
+                let expected = if name == event.name() {
+                    &mut sample.expect
+                } else {
+                    sample.parts.entry(event.name().to_owned()).or_default()
                 };
                 expected.insert(event.version(), value);
                 (sample, None)
