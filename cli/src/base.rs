@@ -1,10 +1,13 @@
 //! What was released in a revision of git.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use recount_schema::lock::{Accepted, Contract, Index, Lock, LockError, Sample, Status};
+use recount_schema::values::events_differ;
 use recount_schema::{Breaks, Released, Report};
+use serde_json::Value;
 
 use crate::code::{Site, damaged, full_name};
 use crate::codes;
@@ -219,14 +222,17 @@ impl Base {
     ) -> Result<Vec<String>> {
         let (category, name, version) = of;
         let reasons: Vec<&Accepted> = lock.index.accepted(now_of, name, version).collect();
-        let had: Vec<&Accepted> = before.accepted(category, name, version).collect();
-        let is_had = |one: &Accepted| {
-            let mut had = had.iter();
-            had.any(|had| {
-                (&had.rule, &had.path, &had.reason) == (&one.rule, &one.path, &one.reason)
-            })
+        let has_reason = |name: &str, version: u32| {
+            let had: Vec<&Accepted> = before.accepted(category, name, version).collect();
+            let is_had = |one: &Accepted| {
+                had.iter().any(|had| {
+                    (&had.rule, &had.path, &had.reason) == (&one.rule, &one.path, &one.reason)
+                })
+            };
+            let mut reasons = lock.index.accepted(now_of, name, version);
+            reasons.any(|one| !is_had(one))
         };
-        let is_excused = reasons.iter().any(|one| !is_had(one));
+        let is_excused = has_reason(name, version);
         let mut all = Vec::new();
         // Files that are damaged are told by whoever reads them.
         if let (Some(old), Ok(Some(new))) = (
@@ -260,23 +266,36 @@ impl Base {
         let old = Sample::read_all(&old, &self.named(&file))
             .map_err(|error| self.broken(project, &error))?;
         if let Ok(new) = lock.samples(now_of, name, version) {
-            let kept = old.iter().enumerate().find(|(at, old)| {
+            // With what a version gained comes what older payloads are read as there; anything else needs a reason.
+            let holds = |name: &str, all: &Expected, now: Option<&Expected>| {
+                all.iter().all(|(to, old)| {
+                    let differs = |new: &Value| match lock.contract(now_of, name, *to) {
+                        Ok(Some(of)) => events_differ(name, of.shape, old, new).is_some(),
+                        _ => old != new,
+                    };
+                    let new = now.and_then(|now| now.get(to));
+                    new.is_some_and(|new| !differs(new) || has_reason(name, *to))
+                })
+            };
+            let rewritten = old.iter().enumerate().find(|(at, old)| {
                 let now = new.get(*at);
                 !now.is_some_and(|now| {
                     now.payload.get() == old.payload.get()
-                        && old
-                            .expect
-                            .iter()
-                            .all(|(to, value)| now.expect.get(to) == Some(value))
+                        && holds(name, &old.expect, Some(&now.expect))
+                        && (old.parts.iter())
+                            .all(|(part, all)| holds(part, all, now.parts.get(part)))
                 })
             });
-            if let Some((at, _)) = kept {
+            if let Some((at, _)) = rewritten {
                 all.push(format!("sample {} was rewritten or removed", at + 1));
             }
         }
         Ok(all)
     }
 }
+
+/// What a sample is read as, by version.
+type Expected = BTreeMap<u32, Value>;
 
 fn failed(message: String) -> Failure {
     let mut failure = Failure::new(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use recount_schema::lock::{Contract, Lock, LockError};
+use recount_schema::lock::{Contract, Lock, LockError, Status};
 use serde::Deserialize;
 
 use crate::args::Common;
@@ -41,6 +41,7 @@ struct DescribedEvent {
     fields: Vec<(String, String)>,
     upcast_from: Option<String>,
     formerly: Vec<String>,
+    split_from: Vec<String>,
     examples: Vec<String>,
     #[serde(default)]
     findings: Vec<Found>,
@@ -102,6 +103,8 @@ pub struct Event {
     pub oldest: u32,
     pub fields: Vec<(String, String)>,
     pub formerly: Vec<String>,
+    /// The stored names of the events that are read as this one too.
+    pub split_from: Vec<String>,
     pub examples: Vec<String>,
     pub findings: Vec<Found>,
 }
@@ -266,6 +269,20 @@ impl<'a> Site<'a> {
         }
     }
 
+    /// The stored versions, by name and number, of the events that are read as this one too.
+    pub fn split_into(&self, event: &Event) -> Vec<(String, u32)> {
+        let entries = self.lock.index.events.iter().filter(|entry| {
+            entry.category == event.category && event.split_from.contains(&entry.name)
+        });
+        entries
+            .flat_map(|entry| {
+                let versions = entry.versions.iter();
+                let stored = versions.filter(|version| version.status != Status::Dropped);
+                stored.map(|version| (entry.name.clone(), version.number))
+            })
+            .collect()
+    }
+
     /// The event of the code that reads a stored version without a type of that version: a later one, or one of another name.
     pub fn reader(&self, category: Option<&str>, name: &str, version: u32) -> Option<&Event> {
         self.events.iter().find(|event| {
@@ -395,6 +412,7 @@ fn known(event: &DescribedEvent, category: Option<String>) -> Result<Event> {
         oldest: event.oldest,
         fields: event.fields.clone(),
         formerly: event.formerly.clone(),
+        split_from: event.split_from.clone(),
         examples: event.examples.clone(),
         findings: event.findings.clone(),
     })

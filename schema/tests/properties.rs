@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use recount_schema::lock::Contract;
 use recount_schema::private::digest_of_released;
-use recount_schema::values::{payloads, validate};
+use recount_schema::values::{differs, payloads, sparse_payloads, validate};
 use recount_schema::{
     Body, Breaks, Element, Enum, Field, Float, Format, Int, Report, Rule, Shape, Struct, Tagging,
     Variant, Written, compare, digest, lint,
@@ -201,6 +201,31 @@ proptest! {
         let report = compare(&shape, &shape);
         all_fit(&shape, &shape, &report)?;
         prop_assert!(report.is_clean(), "{report}");
+    }
+
+    #[test]
+    fn a_shape_reads_what_lacks_all_that_may_be_missing(shape in shape()) {
+        prop_assume!(is_sound(&shape));
+        for payload in sparse_payloads(&shape) {
+            let value = serde_json::from_str(&payload).unwrap();
+            prop_assert_eq!(validate(&shape, &value), Ok(()), "{}", payload);
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_does_not_differ_and_what_is_no_object_differs_from_all_others(shape in shape()) {
+        prop_assume!(is_sound(&shape));
+        let all: Vec<serde_json::Value> = payloads(&shape).iter().map(|payload| serde_json::from_str(payload).unwrap()).collect();
+        for one in &all {
+            for other in &all {
+                let found = differs(&shape, one, other);
+                if one == other {
+                    prop_assert_eq!(found, None);
+                } else if !one.is_object() && !one.is_array() && !one.is_string() {
+                    prop_assert!(found.is_some(), "{} {}", one, other);
+                }
+            }
+        }
     }
 
     #[test]

@@ -318,8 +318,8 @@ fn to_answer_for(policy: &Policy, contract: &Contract, code: &Contract) -> Vec<P
     all
 }
 
-/// Adds samples of what is new. Where a rule was broken, what the samples are read as is asked anew; those that are not read any
-/// more were never stored, as the reason says.
+/// Adds samples of what is new, and asks anew what the others are read as: what stands for a field that they lack is frozen, too.
+/// Where a rule was broken, those that are not read any more were never stored, as the reason says.
 fn renew(
     project: &Project,
     site: &mut Site<'_>,
@@ -328,10 +328,12 @@ fn renew(
     is_broken: bool,
 ) -> Result<()> {
     let (category, name) = (event.category.as_deref(), event.name());
-    for version in event.oldest..=event.version() {
+    let own = (event.oldest..=event.version()).map(|version| (name.to_owned(), version));
+    for (of, version) in own.chain(site.split_into(event)) {
+        let is_own = of == name;
         let samples = site
             .lock
-            .samples(category, name, version)
+            .samples(category, &of, version)
             .map_err(|error| failed(project, &error))?;
         if samples.is_empty() {
             continue;
@@ -340,18 +342,15 @@ fn renew(
             .iter()
             .map(|sample| sample.payload.to_string())
             .collect();
-        let mut kept = samples;
-        if is_broken {
-            let asked = samples::expect(site, event, version, kept)?.into_iter();
-            let read = asked.filter(|(_, error)| error.is_none());
-            kept = read.map(|(sample, _)| sample).collect();
-        }
-        if is_grown && version == event.version() {
+        let asked = samples::expect(site, event, (&of, version), samples)?.into_iter();
+        let stored = asked.filter(|(_, error)| error.is_none() || !(is_broken && is_own));
+        let mut kept: Vec<_> = stored.map(|(sample, _)| sample).collect();
+        if is_grown && is_own && version == event.version() {
             let mut new = samples::candidates(event);
             new.retain(|candidate| !before.contains(&candidate.payload));
             kept.extend(samples::read(site, event, new)?.0);
         }
-        site.lock.set_samples(category, name, version, &kept);
+        site.lock.set_samples(category, &of, version, &kept);
     }
     Ok(())
 }

@@ -126,23 +126,24 @@ fn freeze(
     }
     for event in drafts {
         let (category, name) = (event.category.as_deref(), event.name());
-        for version in event.oldest..event.version() {
-            let key = (event.category.clone(), name.to_owned(), version);
+        let older = (event.oldest..event.version()).map(|version| (name.to_owned(), version));
+        for (of, version) in older.chain(site.split_into(event)) {
+            let key = (event.category.clone(), of.clone(), version);
             let older = match all.remove(&key) {
                 Some(samples) => samples,
                 None => site
                     .lock
-                    .samples(category, name, version)
+                    .samples(category, &of, version)
                     .map_err(|error| failed(project, &error))?,
             };
             if older.is_empty() {
                 continue;
             }
             let mut kept = Vec::new();
-            for (sample, error) in samples::expect(site, event, version, older)? {
+            for (sample, error) in samples::expect(site, event, (&of, version), older)? {
                 if let Some(error) = error {
                     let message = format!(
-                        "a stored payload could not be read as v{}: {error}",
+                        "a stored payload of {of} v{version} could not be read as v{}: {error}",
                         event.version()
                     );
                     let mut one = Diagnostic::error("RC2002", message)

@@ -1,7 +1,9 @@
 //! Payloads that are kept, and what the code makes of them.
 
+use std::collections::BTreeMap;
+
 use recount_schema::lock::{From as Origin, Sample};
-use recount_schema::values::payloads;
+use recount_schema::values::{payloads, sparse_payloads};
 use serde_json::value::RawValue;
 
 use crate::ask::Question;
@@ -17,7 +19,8 @@ pub struct Candidate {
     pub from: Origin,
 }
 
-/// Payloads worth keeping: the user's examples, and those at the edges of what the shape allows.
+/// Payloads worth keeping: the user's examples, those at the edges of what the shape allows, and those that lack what may be missing,
+/// which show the defaults.
 pub fn candidates(event: &Event) -> Vec<Candidate> {
     let examples = event.examples.iter().map(|payload| Candidate {
         payload: payload.clone(),
@@ -25,7 +28,11 @@ pub fn candidates(event: &Event) -> Vec<Candidate> {
     });
     let made = payloads(event.contract.shape);
     let step = made.len().div_ceil(MADE).max(1);
-    let made = made.into_iter().step_by(step).map(|payload| Candidate {
+    let mut made: Vec<_> = made.into_iter().step_by(step).collect();
+    let mut sparse = sparse_payloads(event.contract.shape);
+    sparse.retain(|payload| !made.contains(payload));
+    made.extend(sparse);
+    let made = made.into_iter().map(|payload| Candidate {
         payload,
         from: Origin::Boundary,
     });
@@ -41,7 +48,7 @@ pub fn read(
 ) -> Result<(Vec<Sample>, Vec<Diagnostic>)> {
     let questions: Vec<_> = candidates
         .iter()
-        .map(|candidate| question(event, event.version(), &candidate.payload))
+        .map(|candidate| question(event, event.name(), event.version(), &candidate.payload))
         .collect();
     let answers = site.programs.what_of(&questions)?;
     let (mut samples, mut errors) = (Vec::new(), Vec::new());
@@ -53,6 +60,7 @@ pub fn read(
             (Some(value), Ok(payload)) => samples.push(Sample {
                 payload,
                 expect: [(event.version(), value)].into(),
+                parts: BTreeMap::new(),
                 from: candidate.from,
                 note: String::new(),
             }),
@@ -71,33 +79,38 @@ pub fn read(
     Ok((samples, errors))
 }
 
-fn question<'a>(event: &'a Event, version: u32, payload: &'a str) -> Question<'a> {
+fn question<'a>(event: &'a Event, name: &'a str, version: u32, payload: &'a str) -> Question<'a> {
     Question {
         of: event.asked(),
-        name: event.name(),
+        name,
         version,
         payload,
     }
 }
 
-/// What the type of a version makes of the samples of an older one: each sample with that as what is expected, or why there
-/// is nothing.
+/// What the type of a version makes of the samples of an older one, or of an event that it was split from: each sample with that as
+/// what is expected, or why there is nothing.
 pub fn expect(
     site: &Site<'_>,
     event: &Event,
-    version: u32,
+    (name, version): (&str, u32),
     samples: Vec<Sample>,
 ) -> Result<Vec<(Sample, Option<String>)>> {
     let questions: Vec<_> = samples
         .iter()
-        .map(|sample| question(event, version, sample.payload.get()))
+        .map(|sample| question(event, name, version, sample.payload.get()))
         .collect();
     let answers = site.programs.what_of(&questions)?;
     let pairs = samples.into_iter().zip(answers);
     Ok(pairs
         .map(|(mut sample, answer)| match answer.read {
             Some(value) => {
-                sample.expect.insert(event.version(), value);
+                let expected = if name == event.name() {
+                    &mut sample.expect
+                } else {
+                    sample.parts.entry(event.name().to_owned()).or_default()
+                };
+                expected.insert(event.version(), value);
                 (sample, None)
             }
             None => (sample, Some(answer.error.unwrap_or_default())),

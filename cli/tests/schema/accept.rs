@@ -1,5 +1,6 @@
 //! What `accept` takes in: what the rules allow, and what they refuse, with a reason.
 
+use recount_schema::lock::Lock;
 use serde_json::json;
 
 use super::project::{FIELD, Project};
@@ -240,4 +241,74 @@ fn a_change_of_all_fields_of_a_wide_event_is_accepted_at_once() {
         .says(0, &["60 broken rules accepted"]);
     project.recount(&["check"]).says(0, &["60 broken rules"]);
     project.test().says(0, &[]);
+}
+
+#[test]
+fn what_a_default_stands_for_is_frozen_by_the_release_and_by_accepting_the_field() {
+    let project = Project::new("defaults");
+    let defaults = "fn five() -> u8 { 5 }\nfn none() -> u8 { 0 }\n";
+    let source = project.read("src/lib.rs") + defaults;
+    project.write("src/lib.rs", &source);
+    project.edit(
+        "src/lib.rs",
+        FIELD,
+        "pub minutes: u16,\n    #[serde(default = \"five\")]\n    pub rest: u8,",
+    );
+    project.edit(
+        "src/lib.rs",
+        "Cancelled {}",
+        "Cancelled { pub reason: String }",
+    );
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.recount(&["release"]).says(0, &[]);
+    project.commit();
+    project.test().says(0, &[]);
+    // The release has a payload without the field.
+    project.edit("src/lib.rs", "{ 5 }", "{ 6 }");
+    project.test().says(
+        101,
+        &[
+            "[RC2001] Scheduled v1 `.rest`: a stored payload was read as 5, and is read as 6 now",
+            "payload: {\"minutes\":0,\"title\":\"\"}",
+        ],
+    );
+    project.edit("src/lib.rs", "{ 6 }", "{ 5 }");
+
+    // A field that came later was in no payload of the release.
+    project.edit(
+        "src/lib.rs",
+        "pub reason: String",
+        "pub reason: String,\n    #[serde(default = \"none\")]\n    pub level: u8,\n",
+    );
+    project.test().says(0, &[]);
+    project
+        .recount(&["accept", "Cancelled"])
+        .says(0, &["workout.Cancelled v1: taken over from the code\n"]);
+    let samples = project.read("schema/workout.Cancelled/v1.samples.jsonl");
+    let oldest = "{\"payload\":{\"reason\":\"\"},\"expect\":{\"1\":{\"level\":0,\"reason\":\"\"}}";
+    assert!(samples.starts_with(oldest), "{samples}");
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["2 versions"]);
+    project.test().says(0, &[]);
+    project.edit("src/lib.rs", "{ 0 }", "{ 7 }");
+    project.test().says(
+        101,
+        &["[RC2001] Cancelled v1 `.level`: a stored payload was read as 0, and is read as 7 now"],
+    );
+    project.edit("src/lib.rs", "{ 7 }", "{ 0 }");
+
+    // What is frozen may gain, and not become something else, with digests that fit either.
+    project.commit();
+    let mut lock = Lock::read(&project.path("schema")).unwrap().unwrap();
+    let of = (Some("workout"), "Cancelled", 1);
+    let mut samples = lock.samples(of.0, of.1, of.2).unwrap();
+    samples[0].expect.get_mut(&1).unwrap()["level"] = json!(7);
+    lock.set_samples(of.0, of.1, of.2, &samples);
+    lock.write().unwrap();
+    project.recount(&["check", "--against", "main"]).says(
+        1,
+        &["error[RC3008] workout.Cancelled v1: sample 1 was rewritten or removed"],
+    );
 }

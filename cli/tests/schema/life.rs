@@ -170,6 +170,108 @@ fn what_a_conversion_makes_of_stored_events_is_frozen() {
 }
 
 #[test]
+fn what_each_part_of_a_split_event_makes_of_stored_ones_is_frozen() {
+    let project = Project::new("split");
+    project.edit(
+        "src/lib.rs",
+        "Cancelled {}",
+        "Cancelled { pub reason: String }",
+    );
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &[]);
+    project.recount(&["release"]).says(0, &[]);
+    project.commit();
+
+    let part = |name: &str, field: &str, value: &str| {
+        format!(
+            "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]\n#[event(split_from = Cancelled)]\n\
+             pub struct {name} {{\n    pub {field},\n}}\n\
+             impl From<Cancelled> for {name} {{\n    fn from(old: Cancelled) -> Self {{ Self {{ {value} }} }}\n}}\n"
+        )
+    };
+    let refused = "level: u8::try_from(old.reason.len()).unwrap_or(9)";
+    let parts = part("Stopped", "reason: String", "reason: old.reason")
+        + &part("Refused", "level: u8", refused);
+    let source = project.read("src/lib.rs").replace(
+        "fn cancelled(&mut self, _: Cancelled) { self.minutes = 0; }",
+        "fn stopped(&mut self, _: Stopped) { self.minutes = 0; }\n    fn refused(&mut self, event: Refused) { self.minutes += u64::from(event.level); }",
+    );
+    project.write("src/lib.rs", &(source + &parts));
+    project
+        .recount(&["accept"])
+        .says(0, &["workout.Refused v1: a new draft"]);
+    project
+        .recount(&["release", "--version", "0.4.0"])
+        .says(0, &["workout.Refused v1: released in 0.4.0"]);
+    let file = "schema/workout.Cancelled/v1.samples.jsonl";
+    let of_both = r#""parts":{"Refused":{"1":[{"event":"Refused","payload":{"level":4}}]},"Stopped":{"1":[{"event":"Stopped","payload":{"reason":"text"}}]}}"#;
+    let samples = project.read(file);
+    assert!(samples.contains(of_both), "{samples}");
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["4 versions"]);
+    project.test().says(0, &[]);
+    project.commit();
+
+    // Each of them is held by itself.
+    project.edit("src/lib.rs", "old.reason.len()", "old.reason.len() + 1");
+    let told = "a stored payload of `Cancelled` v1 was read as 0, and is read as 1 now";
+    for command in [&["check"][..], &["accept", "Refused"]] {
+        project.recount(command).says(
+            1,
+            &[
+                &format!("error[RC2003] workout.Refused v1 [0].level: {told}"),
+                "payload: {\"reason\":\"\"}",
+            ],
+        );
+    }
+    project
+        .test()
+        .says(101, &[&format!("[RC2003] Refused v1 `[0].level`: {told}")]);
+    // With a reason what they are read as now is frozen.
+    project
+        .recount(&["accept", "Refused", "--reason", "never deployed"])
+        .says(0, &["1 broken rule accepted: never deployed"]);
+    project.test().says(0, &[]);
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["4 versions"]);
+    // Without one the base revision knows better.
+    let lock = project.read("schema/lock.toml");
+    let reason = lock.find("[[accepted]]").unwrap();
+    let rest = lock[reason..]
+        .find("\n\n")
+        .map_or("", |end| &lock[reason + end..]);
+    project.write("schema/lock.toml", &(lock[..reason].to_owned() + rest));
+    project.recount(&["check", "--against", "main"]).says(
+        1,
+        &["error[RC3008] workout.Cancelled v1: sample 1 was rewritten or removed"],
+    );
+    project.git(&["checkout", "--quiet", "src", "schema"]);
+
+    // A part may gain a field, which is frozen then.
+    project.edit(
+        "src/lib.rs",
+        "pub level: u8,",
+        "pub level: u8,\n    #[serde(default)]\n    pub note: Option<String>,",
+    );
+    project.edit("src/lib.rs", "unwrap_or(9)", "unwrap_or(9), note: None");
+    project.test().says(0, &[]);
+    project
+        .recount(&["accept", "Refused"])
+        .says(0, &["workout.Refused v1: taken over from the code\n"]);
+    let samples = project.read(file);
+    assert!(samples.contains(r#"{"level":4,"note":null}"#), "{samples}");
+    project
+        .recount(&["check", "--against", "main"])
+        .says(0, &["4 versions"]);
+    project.edit("src/lib.rs", "note: None", "note: Some(String::new())");
+    project
+        .test()
+        .says(101, &["[RC2003] Refused v1 `[0].note`", "was read as null"]);
+}
+
+#[test]
 fn an_optimised_build_warns_of_what_was_never_released_or_refuses_it() {
     let project = Project::new("drafts2");
     project.recount(&["init"]).says(0, &[]);

@@ -62,6 +62,28 @@ pub(super) fn event(
             }
         })
     });
+    // Under which names those are stored from which it is split, only the compiler knows.
+    let others = frozen(lock, None).filter_map(|frozen| {
+        let Frozen {
+            name,
+            version,
+            samples,
+            ..
+        } = frozen;
+        let samples = samples.filter(|file| Path::new(file).is_file())?;
+        let is_other = !named.names.iter().any(|own| own == name);
+        is_other.then(|| {
+            quote! {
+                #krate::__private::locked::Split {
+                    name: #name,
+                    version: #version,
+                    samples: ::core::include_str!(#samples),
+                }
+            }
+        })
+    });
+    let splits = (!one.split_from.is_empty()).then(|| quote!(&[#(#others),*]));
+    let splits = optional(splits);
     let dir = lock.dir().to_string_lossy();
     quote! {
         #[cfg(test)]
@@ -85,6 +107,7 @@ pub(super) fn event(
                     upcast_from: #upcast_from,
                     formerly: &[#(#formerly),*],
                     released: &[#(#released),*],
+                    splits: #splits,
                 },
                 &[#(#examples),*],
             );

@@ -42,6 +42,9 @@ pub struct Sample {
     /// What it is after its conversion to a newer version, by the version's number.
     #[serde(default)]
     pub expect: BTreeMap<u32, Value>,
+    /// What it is read as by the events that its own was split into, by their names and versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, BTreeMap<u32, Value>>,
     /// Where it is from.
     pub from: From,
     /// Why it is worth keeping.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Body, Element, Enum, Field, Float, Format, Int, Shape, Struct, Tagging, Written};
+use crate::{
+    Body, Element, Enum, Field, Float, Format, Int, Reads, Shape, Struct, Tagging, Written,
+};
 
 /// How many payloads are made at most.
 const MOST: usize = 256;
@@ -24,8 +26,29 @@ const TURNS: usize = 2;
 /// assert_eq!(payloads(<Option<u8>>::SHAPE), ["null", "0", "255", "1", "10", "100"]);
 /// ```
 pub fn payloads(shape: &Shape) -> Vec<String> {
+    made(shape, false)
+}
+
+/// Payloads in which what may be missing is missing, all of it and all but one thing that has parts: what a type reads there is its
+/// defaults. None where nothing may be missing. Otherwise as [`payloads`], which are those that a type may write today.
+///
+/// ```
+/// use recount_schema::{Field, Shape, Struct, values::sparse_payloads};
+///
+/// const SET: Shape = Shape::Struct(Struct::new(&[Field::of::<u8>("reps"), Field::of::<u8>("rest").default("10")]));
+/// assert_eq!(sparse_payloads(&SET), ["{\"reps\":0}"]);
+/// ```
+pub fn sparse_payloads(shape: &Shape) -> Vec<String> {
+    made(shape, true)
+}
+
+fn made(shape: &Shape, is_sparse: bool) -> Vec<String> {
+    let maker = Maker {
+        outer: Vec::new(),
+        is_sparse,
+    };
     let mut seen = BTreeSet::new();
-    let mut all = Maker::default().value(shape);
+    let mut all = maker.value(shape);
     all.retain(|payload| seen.insert(payload.clone()));
     all.truncate(MOST);
     all
@@ -37,10 +60,12 @@ const LENGTHS: [usize; 4] = [1, 10, 100, 255];
 /// The greatest power of ten that is tried. Checks of numbers often draw their line at one.
 const GREATEST_TEN: u128 = 1_000_000_000;
 
-#[derive(Default, Clone)]
+#[derive(Clone)]
 struct Maker {
     /// The recursive shapes around, and how often each was entered.
     outer: Vec<(&'static str, &'static Shape, usize)>,
+    /// Only values in which something that may be missing is missing.
+    is_sparse: bool,
 }
 
 fn texts(all: &[&str]) -> Vec<String> {
@@ -54,6 +79,17 @@ fn quoted(text: &str) -> String {
 impl Maker {
     fn value(&self, shape: &Shape) -> Vec<String> {
         match shape {
+            Shape::Null
+            | Shape::Bool
+            | Shape::Int(_)
+            | Shape::Size { .. }
+            | Shape::Float(_)
+            | Shape::String(_)
+            | Shape::Any
+                if self.is_sparse =>
+            {
+                Vec::new()
+            }
             Shape::Null => texts(&["null"]),
             Shape::Bool => texts(&["false", "true"]),
             Shape::Int(int) => integers(int),
@@ -69,7 +105,7 @@ impl Maker {
                 all
             }
             Shape::Option(inner) => {
-                let mut all = texts(&["null"]);
+                let mut all = self.whole("null");
                 all.extend(self.value(inner));
                 all
             }
@@ -77,7 +113,7 @@ impl Maker {
             Shape::Tuple(places) => self.tuple(places),
             Shape::Map(map) => {
                 let values = self.value(map.value);
-                let mut all = texts(&["{}"]);
+                let mut all = self.whole("{}");
                 if let Some(value) = values.first() {
                     for key in self.keys(map.key) {
                         all.push(format!("{{{key}:{value}}}"));
@@ -108,6 +144,7 @@ impl Maker {
                 };
                 let mut outer = Self {
                     outer: self.outer[..=at].to_vec(),
+                    ..*self
                 };
                 let (_, shape, turns) = &mut outer.outer[at];
                 *turns += 1;
@@ -120,10 +157,49 @@ impl Maker {
         }
     }
 
+    fn full(&self) -> Self {
+        Self {
+            is_sparse: false,
+            ..self.clone()
+        }
+    }
+
+    /// A value in which nothing is missing.
+    fn whole(&self, text: &str) -> Vec<String> {
+        if self.is_sparse {
+            Vec::new()
+        } else {
+            texts(&[text])
+        }
+    }
+
+    /// What can stand at each place. If something shall be missing, the places of which nothing can be missing have what they have
+    /// first.
+    fn choices<'a, T: 'a>(
+        &self,
+        places: impl Iterator<Item = &'a T>,
+        at: impl Fn(&Self, &T) -> Vec<Vec<String>>,
+    ) -> Vec<Vec<Vec<String>>> {
+        let places: Vec<_> = places.collect();
+        let mut all: Vec<_> = places.iter().map(|place| at(self, place)).collect();
+        if self.is_sparse {
+            if all.iter().all(Vec::is_empty) {
+                return vec![Vec::new()];
+            }
+            for (choices, place) in all.iter_mut().zip(places) {
+                if choices.is_empty() {
+                    *choices = at(&self.full(), place);
+                    choices.truncate(1);
+                }
+            }
+        }
+        all
+    }
+
     fn array(&self, item: &Shape, len: Option<usize>, unique: bool) -> Vec<String> {
         let items = self.value(item);
         let Some(len) = len else {
-            let mut all = texts(&["[]"]);
+            let mut all = self.whole("[]");
             all.extend(items.iter().map(|item| format!("[{item}]")));
             if items.len() > 1 {
                 all.push(format!("[{}]", items.join(",")));
@@ -134,7 +210,7 @@ impl Maker {
             return all;
         };
         if len == 0 {
-            return texts(&["[]"]);
+            return self.whole("[]");
         }
         items
             .iter()
@@ -143,19 +219,26 @@ impl Maker {
     }
 
     fn tuple(&self, places: &[Element]) -> Vec<String> {
-        let choices = places.iter().map(|place| {
-            let values = self.value(place.shape);
+        let choices = self.choices(places.iter(), |maker, place| {
+            let values = maker.value(place.shape);
             values.into_iter().map(|value| vec![value]).collect()
         });
-        vary(&choices.collect::<Vec<_>>())
+        let mut all: Vec<_> = vary(&choices)
             .into_iter()
             .map(|items| format!("[{}]", items.join(",")))
-            .collect()
+            .collect();
+        let last = places.iter().rposition(|place| place.default.is_none());
+        let needed = &places[..last.map_or(0, |last| last + 1)];
+        if self.is_sparse && needed.len() < places.len() {
+            all.extend(self.full().tuple(needed).into_iter().next());
+        }
+        all
     }
 
     /// The strings that a key is written as.
     fn keys(&self, shape: &Shape) -> Vec<String> {
-        self.value(shape)
+        self.full()
+            .value(shape)
             .into_iter()
             .filter(|key| !key.starts_with(['{', '[']) && key != "null")
             .map(|key| {
@@ -170,11 +253,11 @@ impl Maker {
 
     /// Objects as lists of `"key":value`, each key once: those of a flattened map may be the names of fields beside it.
     fn objects(&self, of: &Struct) -> Vec<Vec<String>> {
-        let choices = of
+        let fields = of
             .fields
             .iter()
             .filter(|field| field.flatten || field.written != Written::Never);
-        let mut all = vary(&choices.map(|field| self.field(field)).collect::<Vec<_>>());
+        let mut all = vary(&self.choices(fields, Self::field));
         all.retain(|pairs| has_each_key_once(pairs));
         all
     }
@@ -184,7 +267,7 @@ impl Maker {
         if field.flatten {
             return match field.shape {
                 Shape::Struct(inner) => self.objects(inner),
-                Shape::Null => vec![Vec::new()],
+                Shape::Null if !self.is_sparse => vec![Vec::new()],
                 other => {
                     let objects = self.value(other).into_iter();
                     objects.filter_map(|text| pairs_of(&text)).collect()
@@ -195,7 +278,8 @@ impl Maker {
         let mut all: Vec<_> = values
             .map(|value| vec![format!("{}:{value}", quoted(field.name))])
             .collect();
-        if field.written == Written::Maybe {
+        let may_be_missing = matches!(field.reads, Reads::Optional | Reads::Default(_));
+        if field.written == Written::Maybe || (self.is_sparse && may_be_missing) {
             all.insert(0, Vec::new());
         }
         all
@@ -213,6 +297,7 @@ impl Maker {
                 };
                 let name = quoted(variant.name);
                 match (of.tagging, contents) {
+                    (_, None) if self.is_sparse => Vec::new(),
                     (Tagging::External, None) => vec![name],
                     (Tagging::External, Some(contents)) => contents
                         .iter()
@@ -337,5 +422,69 @@ fn strings(format: Format) -> &'static [&'static str] {
         Format::SocketV6 => &["[::1]:65535"],
         // How it looks is not known here.
         Format::Named(_) => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Shaped as _, Variant};
+
+    const SET: Struct = Struct::new(&[
+        Field::of::<u8>("reps"),
+        Field::of::<u8>("rest").default("10"),
+        Field::of::<Option<u8>>("note"),
+    ]);
+
+    #[test]
+    fn what_may_be_missing_is_missing_wherever_it_lies() {
+        const OF: &Shape = &Shape::Struct(SET);
+        const PLACES: &[Element] = &[
+            Element::of::<u8>(),
+            Element::new(OF),
+            Element::of::<u8>().with_default("1"),
+        ];
+        const VARIANTS: &[Variant] = &[
+            Variant::unit("None"),
+            Variant::new("One", Body::Newtype(OF)),
+            Variant::new("Number", Body::Newtype(<u8>::SHAPE)),
+        ];
+        const TAGGED: &Shape =
+            &Shape::Enum(Enum::new(VARIANTS).tagged(Tagging::Internal { tag: "t" }));
+        const WITHIN: Shape = Shape::Struct(Struct::new(&[
+            Field::of::<u8>("a"),
+            Field::new("set", OF).optional_if(true),
+            Field::new("rest", OTHER).flattened(),
+        ]));
+        const OTHER: &Shape = &Shape::Struct(Struct::new(&[Field::of::<u8>("b").default("")]));
+        let of = |shape| sparse_payloads(&shape);
+        assert_eq!(of(*OF), ["{\"reps\":0}"]);
+        assert_eq!(of(Shape::Option(OF)), ["{\"reps\":0}"]);
+        assert!(of(Shape::seq(OF)).contains(&"[{\"reps\":0}]".to_owned()));
+        assert_eq!(of(Shape::array(OF, 1)), ["[{\"reps\":0}]"]);
+        assert!(of(Shape::map(<u8>::SHAPE, OF)).contains(&"{\"0\":{\"reps\":0}}".to_owned()));
+        assert_eq!(
+            of(Shape::Tuple(PLACES)),
+            [
+                "[0,{\"reps\":0},0]",
+                "[0,{\"reps\":0,\"rest\":0,\"note\":null}]"
+            ]
+        );
+        assert_eq!(
+            of(Shape::Enum(Enum::new(VARIANTS))),
+            ["{\"One\":{\"reps\":0}}"]
+        );
+        assert_eq!(of(*TAGGED), ["{\"t\":\"One\",\"reps\":0}"]);
+        // With the whole missing, and with what is in it.
+        assert_eq!(of(WITHIN), ["{\"a\":0}", "{\"a\":0,\"set\":{\"reps\":0}}"]);
+    }
+
+    #[test]
+    fn where_nothing_may_be_missing_there_is_nothing_to_make() {
+        const NEEDED: &[Field] = &[Field::of::<u8>("reps"), Field::of::<String>("name")];
+        assert_eq!(sparse_payloads(<u8>::SHAPE), [""; 0]);
+        assert_eq!(sparse_payloads(&Shape::Struct(Struct::new(&[]))), [""; 0]);
+        let list = Shape::seq(&const { Shape::Struct(Struct::new(NEEDED)) });
+        assert_eq!(sparse_payloads(&list), [""; 0]);
     }
 }

@@ -1,12 +1,14 @@
 //! Payloads judged by a shape, and payloads made from one.
 //!
 //! What generated tests use: [`validate`] tells whether a value could have been written or can be read, [`payloads`] makes values
-//! at the edges of what a shape allows.
+//! at the edges of what a shape allows, [`sparse_payloads`] those that lack what may be missing, and [`differs`] whether a payload is still read as it was.
 
+mod differs;
 mod generate;
 mod validate;
 
-pub use generate::payloads;
+pub use differs::{Difference, differs, events_differ};
+pub use generate::{payloads, sparse_payloads};
 pub use validate::{Misfit, validate};
 
 pub(crate) mod time {

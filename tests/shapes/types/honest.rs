@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use chrono::NaiveDate;
 use recount::schema::Shaped;
-use recount_schema::values::{payloads, validate};
+use recount_schema::values::{payloads, sparse_payloads, validate};
 use serde::de::DeserializeOwned;
 
 use super::*;
@@ -19,11 +19,12 @@ fn writes<T: ValueObject>(values: &[T]) {
     }
 }
 
-/// Serde reads whatever the shape says could be written, and writes it so that the shape allows it.
+/// Serde reads whatever the shape says could be written, with and without what may be missing, and writes it so that the shape
+/// allows it.
 fn reads<T: Shaped + Serialize + DeserializeOwned + Debug>(least: usize) {
     let payloads = payloads(T::SHAPE);
     assert!(payloads.len() >= least, "{payloads:?}");
-    for payload in payloads {
+    for payload in payloads.into_iter().chain(sparse_payloads(T::SHAPE)) {
         let value: T = match serde_json::from_str(&payload) {
             Ok(value) => value,
             Err(error) => panic!("{payload}: {error}"),

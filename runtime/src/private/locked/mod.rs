@@ -66,6 +66,19 @@ pub struct Source<'a> {
     pub formerly: &'a [&'a str],
     /// What the lock has of this name, and of those before, that is frozen.
     pub released: &'a [Released<'a>],
+    /// Where other events are read as this one too: what the lock has of all others. Which of them is known by their names.
+    pub splits: Option<&'a [Split<'a>]>,
+}
+
+/// A version of another event, which this one may be split from.
+#[derive(Debug, Clone, Copy)]
+pub struct Split<'a> {
+    /// The stored name of its entry.
+    pub name: &'a str,
+    /// The version.
+    pub version: u32,
+    /// The text of its samples: `include_str!("…/v1.samples.jsonl")`.
+    pub samples: &'a str,
 }
 
 /// A version that the lock holds as released, deprecated or retired.
@@ -224,6 +237,8 @@ fn describe_event<E: Event>(source: &Source<'_>, examples: &[fn() -> E]) -> Valu
             String::from_utf8(payload).ok()
         })
         .collect();
+    let mut split_from = E::NAMES.to_vec();
+    split_from.retain(|name| source.splits.is_some() && E::NAMES.is_split(name));
     json!({
         "kind": "event",
         "lock": source.lock,
@@ -239,6 +254,7 @@ fn describe_event<E: Event>(source: &Source<'_>, examples: &[fn() -> E]) -> Valu
         "fields": source.fields,
         "upcast_from": source.upcast_from,
         "formerly": source.formerly,
+        "split_from": split_from,
         "examples": examples,
     })
 }

@@ -82,6 +82,7 @@ fn source<'a>(version: u32, shape: &'static Shape, released: &'a [Released<'a>])
         upcast_from: None,
         formerly: &[],
         released,
+        splits: None,
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use recount_schema::lock::{Contract, From as Origin, Sample, folder};
-use recount_schema::values::{payloads, validate};
-use recount_schema::{Body, Rule, Shape, lint_event};
+use recount_schema::values::{Difference, events_differ, payloads, validate};
+use recount_schema::{Rule, Shape, lint_event};
 
 use super::read::{Known, Written, expected_form, knows, read};
 use super::{AggregateSource, Released, Source};
@@ -92,7 +92,56 @@ pub(super) fn event<E: Event>(source: &Source<'_>) -> Vec<Finding> {
     if !is_released {
         all.extend(draft::<E>(source));
     }
+    all.extend(parts::<E>(source));
     all
+}
+
+/// What is stored of events that this one was split from must be read as it was when this one was released.
+fn parts<E: Event>(source: &Source<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let splits = source.splits.unwrap_or_default().iter();
+    for split in splits.filter(|split| E::NAMES.is_split(split.name)) {
+        // A file that is damaged is told by the test of the event that it is of.
+        let samples = Sample::read_all(split.samples, Path::new(split.name)).unwrap_or_default();
+        for sample in &samples {
+            let parts = sample.parts.get(source.name);
+            let Some(expected) = parts.and_then(|versions| versions.get(&source.version)) else {
+                continue;
+            };
+            let payload = sample.payload.get();
+            let of = format!("a stored payload of `{}` v{}", split.name, split.version);
+            let (rule, path, message) = match read::<E>(split.name, split.version, payload) {
+                Err(error) => (
+                    Rule::SampleUnreadable,
+                    String::new(),
+                    format!("{of} cannot be read: {error}"),
+                ),
+                Ok(events) => {
+                    let now = expected_form(split.name, &events);
+                    let Some(Difference {
+                        path,
+                        expected,
+                        now,
+                    }) = events_differ(source.name, source.shape, expected, &now)
+                    else {
+                        continue;
+                    };
+                    let message = format!("{of} was read as {expected}, and is read as {now} now");
+                    (Rule::ConversionChanged, path, message)
+                }
+            };
+            found.push(Finding {
+                rule,
+                event: source.name.to_owned(),
+                version: source.version,
+                path,
+                message,
+                witness: Some(payload.to_owned()),
+            });
+        }
+    }
+    found.truncate(TOLD);
+    found
 }
 
 /// What is wrong with the list of an aggregate's events.
@@ -328,7 +377,12 @@ impl<'a, E: Event> Version<'a, E> {
             return;
         };
         let now = expected_form(self.source.name, &events);
-        if let Some((path, expected, now)) = differs(self.source.shape, expected, &now) {
+        if let Some(Difference {
+            path,
+            expected,
+            now,
+        }) = events_differ(self.source.name, self.source.shape, expected, &now)
+        {
             let rule = if version == self.source.version {
                 Rule::DefaultChanged
             } else {
@@ -342,58 +396,4 @@ impl<'a, E: Event> Version<'a, E> {
             );
         }
     }
-}
-
-/// The first place where what was expected is not what is there. Fields that came later are not expected, and fields that the
-/// type does not have any more are another rule's.
-fn differs(shape: &Shape, expected: &Value, now: &Value) -> Option<(String, String, String)> {
-    match (shape, expected, now) {
-        (Shape::Recursive { shape, .. }, ..) => differs(shape, expected, now),
-        (Shape::Option(inner), _, _) if !expected.is_null() && !now.is_null() => {
-            differs(inner, expected, now)
-        }
-        (Shape::Struct(of), Value::Object(before), Value::Object(after))
-            if of.fields.iter().all(|field| !field.flatten) =>
-        {
-            of.fields.iter().find_map(|field| {
-                let (before, after) = (before.get(field.name)?, after.get(field.name));
-                let (path, before, after) =
-                    differs(field.shape(), before, after.unwrap_or(&Value::Null))?;
-                Some((format!(".{}{path}", field.name), before, after))
-            })
-        }
-        (Shape::Seq(seq), Value::Array(before), Value::Array(after))
-            if before.len() == after.len() =>
-        {
-            let mut pairs = before.iter().zip(after).enumerate();
-            pairs.find_map(|(at, (before, after))| {
-                let (path, before, after) = differs(seq.item, before, after)?;
-                Some((format!("[{at}]{path}"), before, after))
-            })
-        }
-        (Shape::Enum(of), Value::Object(before), Value::Object(after)) => {
-            // `{"Name": content}`; other forms are compared as they are.
-            let (Some((name, before)), Some((other, after)), 1, 1) = (
-                before.iter().next(),
-                after.iter().next(),
-                before.len(),
-                after.len(),
-            ) else {
-                return unequal(expected, now);
-            };
-            let variant = of.variants.iter().find(|variant| variant.name == *name);
-            match variant.map(|variant| variant.body) {
-                Some(Body::Newtype(shape)) if name == other => differs(shape, before, after),
-                Some(Body::Struct(of)) if name == other => {
-                    differs(&Shape::Struct(of), before, after)
-                }
-                _ => unequal(expected, now),
-            }
-        }
-        _ => unequal(expected, now),
-    }
-}
-
-fn unequal(expected: &Value, now: &Value) -> Option<(String, String, String)> {
-    (expected != now).then(|| (String::new(), expected.to_string(), now.to_string()))
 }
