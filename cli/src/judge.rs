@@ -155,6 +155,17 @@ fn within<'e>(event: &'e Event, old: &Contract, problem: &Problem) -> &'e str {
     of_path.map_or("", |(name, ty)| old.rust.within(name, ty))
 }
 
+/// What `accept` would mend of a draft. A merge may have left anything in its file.
+fn of_draft(site: &Site<'_>, event: &Event, listed: &Version) -> Option<&'static str> {
+    if event.contract.digest() != listed.digest {
+        return Some("the draft is not what the code says");
+    }
+    let (category, version) = (event.category.as_deref(), event.version());
+    let file = site.lock.contract(category, event.name(), version);
+    file.is_err()
+        .then_some("the file of the draft is not what the lock says")
+}
+
 /// An event of the code.
 fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
     let (category, name) = (event.category.as_deref(), event.name());
@@ -197,8 +208,7 @@ fn of_event(site: &Site<'_>, event: &Event, strict: Strict) -> Vec<Diagnostic> {
     };
     match listed.status {
         Status::Draft => {
-            if event.contract.digest() != listed.digest {
-                let message = "the draft is not what the code says";
+            if let Some(message) = of_draft(site, event, listed) {
                 all.push(of_event(
                     strict
                         .unfinished(codes::DRAFT_CHANGED, message)

@@ -137,6 +137,32 @@ fn markers_of_a_merge_in_samples_are_told_once_and_with_their_file() {
 }
 
 #[test]
+fn what_a_merge_left_of_a_draft_is_told_and_taken_over_from_the_code() {
+    let project = Project::new("damaged10");
+    project.recount(&["init"]).says(0, &[]);
+    project.recount(&["accept"]).says(0, &["a new draft"]);
+    let draft = project.read(CONTRACT);
+    let half = format!("<<<<<<< HEAD\n{draft}=======\n{draft}>>>>>>> theirs\n");
+    let of_theirs = draft.replace("\"shape\": \"u16\"", "\"shape\": \"u8\"");
+    assert_ne!(draft, of_theirs);
+    for left in [half, of_theirs] {
+        project.write(CONTRACT, &left);
+        project.recount(&["check"]).says(
+            1,
+            &[
+                "error[RC3004] workout.Scheduled v1: the file of the draft is not what the lock says",
+                "to do: cargo recount schema accept",
+            ],
+        );
+        project
+            .recount(&["accept"])
+            .says(0, &["the draft was taken over from the code"]);
+        assert_eq!(project.read(CONTRACT), draft);
+        project.recount(&["check"]).says(0, &[]);
+    }
+}
+
+#[test]
 fn what_was_released_in_the_base_revision_can_be_neither_taken_back_nor_rewritten() {
     let project = Project::released("damaged7");
     let against = &["check", "--against", "main"];
