@@ -101,7 +101,11 @@ impl Comparison {
             (Shape::Seq(seq), Value::Array(before), Value::Array(after))
                 if before.len() == after.len() =>
             {
-                self.items(std::iter::repeat(seq.item), before, after)
+                if !seq.unique {
+                    return self.items(std::iter::repeat(seq.item), before, after);
+                }
+                let is_same = self.is_same_set(seq.item, before, after);
+                (!is_same).then(|| difference(expected, now))
             }
             (Shape::Tuple(places), Value::Array(before), Value::Array(after))
                 if may_come(places, before.len(), after.len()) =>
@@ -138,6 +142,16 @@ impl Comparison {
         let mut pairs = shapes.zip(before.iter().zip(after)).enumerate();
         pairs.find_map(|(at, (shape, (before, after)))| {
             within(format_args!("[{at}]"), self.value(shape, before, after))
+        })
+    }
+
+    /// Whether each item has one that it is read as, in any order: that of a `HashSet` changes from run to run.
+    fn is_same_set(&self, item: &Shape, before: &[Value], after: &[Value]) -> bool {
+        let mut left: Vec<&Value> = after.iter().collect();
+        before.iter().all(|before| {
+            let mut others = left.iter();
+            let found = others.position(|after| self.value(item, before, after).is_none());
+            found.map(|at| left.swap_remove(at)).is_some()
         })
     }
 

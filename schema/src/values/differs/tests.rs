@@ -398,3 +398,20 @@ fn in_a_list_of_events_of_the_name() {
     assert!(differs(moved.clone(), json!([])).is_some());
     assert!(differs(moved, old).is_some());
 }
+
+#[test]
+fn in_a_set_whose_order_is_another_one_each_time() {
+    const OF: &Shape = &Shape::Struct(Struct::new(&[
+        Field::of::<u8>("a"),
+        Field::of::<Option<u8>>("b"),
+    ]));
+    const SET: &Shape = &Shape::set(OF);
+    let one = |a: u8| json!({ "a": a });
+    let grown = |a: u8| json!({ "a": a, "b": null });
+    let old = json!([one(1), one(2), one(3)]);
+    assert_eq!(told(SET, &old, &json!([grown(3), grown(1), grown(2)])), "");
+    assert_ne!(told(SET, &old, &json!([grown(3), grown(1), grown(1)])), "");
+    assert_ne!(told(SET, &old, &json!([one(3), one(1)])), "");
+    let listed = Shape::seq(OF);
+    assert_ne!(told(&listed, &old, &json!([one(3), one(1), one(2)])), "");
+}
