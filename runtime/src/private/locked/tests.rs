@@ -1,5 +1,8 @@
 //! What verifying finds, and what it lets pass.
 
+use std::collections::{HashMap, HashSet};
+
+use recount_schema::lock::Contract;
 use recount_schema::{Field, Shape, Shaped as _, Struct};
 
 use super::verify;
@@ -125,6 +128,45 @@ fn what_is_read_as_before_is_no_finding() {
         found(&verify::event::<SetDone>(&source(1, FIRST, &[]))),
         [""; 0]
     );
+}
+
+/// Its payloads are written in another order each time, which no test of these may see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Tagged {
+    pub tags: HashSet<u16>,
+    pub counts: HashMap<String, u16>,
+}
+
+#[test]
+fn the_order_of_a_set_is_no_finding_and_another_item_is_one() {
+    const SHAPE: &Shape = &Shape::Struct(Struct::new(&[
+        Field::of::<HashSet<u16>>("tags"),
+        Field::of::<HashMap<String, u16>>("counts"),
+    ]));
+    let contract = Contract::new("Tagged", 1, SHAPE).to_text();
+    let of = |samples: String| {
+        let listed = [Released {
+            category: None,
+            name: "Tagged",
+            version: 1,
+            contract: &contract,
+            samples: &samples,
+        }];
+        let tagged = Source {
+            name: "Tagged",
+            ident: "Tagged",
+            ..source(1, SHAPE, &listed)
+        };
+        found(&verify::event::<Tagged>(&tagged))
+    };
+    let payload = "{\"tags\":[1,2,3,4,5],\"counts\":{\"a\":1,\"b\":2,\"c\":3}}";
+    let sample = |expected: &str| {
+        format!("{{\"payload\":{payload},\"expect\":{{\"1\":{expected}}},\"from\":\"boundary\"}}\n")
+    };
+    let turned = payload.replace("1,2,3,4,5", "5,3,1,2,4");
+    assert_eq!(of(sample(&turned)), [""; 0]);
+    let other = payload.replace("1,2,3,4,5", "5,3,1,2,6");
+    assert_eq!(of(sample(&other)).len(), 1);
 }
 
 #[test]
