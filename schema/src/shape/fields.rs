@@ -114,11 +114,25 @@ impl Field {
     }
 
     /// The shape of its value.
+    ///
+    /// ```
+    /// use recount_schema::{Field, Shaped};
+    ///
+    /// assert_eq!(Field::of::<u16>("reps").shape(), u16::SHAPE);
+    /// ```
     pub const fn shape(&self) -> &'static Shape {
         self.shape
     }
 
     /// The same field with a value of another shape.
+    ///
+    /// ```
+    /// use recount_schema::{Field, Shaped};
+    ///
+    /// const REPS: Field = Field::of::<u16>("reps").aliases(&["repetitions"]);
+    /// let wider = REPS.of_shape(u32::SHAPE);
+    /// assert_eq!((wider.shape(), wider.aliases), (u32::SHAPE, REPS.aliases));
+    /// ```
     #[must_use]
     pub const fn of_shape(self, shape: &'static Shape) -> Self {
         let digest = Known(None);
@@ -130,6 +144,12 @@ impl Field {
     }
 
     /// The same field under another name.
+    ///
+    /// ```
+    /// use recount_schema::Field;
+    ///
+    /// assert_eq!(Field::of::<u16>("reps").named("sets"), Field::of::<u16>("sets"));
+    /// ```
     #[must_use]
     pub const fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
