@@ -49,6 +49,19 @@ async fn there(subscription: &mut Subscription) -> Vec<String> {
 }
 
 every_store! {
+    async fn it_is_served_while_a_task_of_its_thread_appends_without_end(store: Store) {
+        let mut subscription = store.subscribe(Query::all());
+        let served = tokio::spawn(async move { next(&mut subscription).await });
+        for appended in 0.. {
+            if served.is_finished() {
+                break;
+            }
+            assert!(appended < 10_000, "the subscriber has not had a turn");
+            append(&store, "note", "One").await;
+        }
+        assert_eq!(served.await.unwrap().unwrap(), "One");
+    }
+
     async fn it_gives_what_is_stored_and_then_what_is_appended(store: Store) {
         append(&store, "note", "One").await;
         append(&store, "note", "Two").await;
