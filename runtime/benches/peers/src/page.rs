@@ -29,6 +29,8 @@ Who takes more than 30 seconds for a work does it in fewer rounds.
 
 - **command, 1 task**: an account is loaded, a rule is looked at, one event is appended, the disk is waited for. An account has up to 50 events.
 - **commands, 64 tasks**: the same by 64 tasks at once, each on accounts of its own.
+- **appends, 64 tasks**: an event is appended by 64 tasks at once, each to accounts of its own whose state it knows, so nothing is loaded: what
+  the logs themselves do.
 - **commands, 16 tasks, one stream**: successes a second, and how often each was tried. All want one account, and try again until they succeed.
 - **events in batches of 100**: a command that decides on 100 events; they are counted, not the commands.
 - **events loaded, 1,000 a stream**: accounts of a thousand events are folded.

@@ -1,6 +1,7 @@
 //! Recount, on either store.
 
 use contest::{Account as State, Command, Contender, Place, Refused};
+use recount::log::{Expected, NewEvent};
 use recount::prelude::*;
 use recount::repository::ExecuteError;
 
@@ -24,6 +25,26 @@ pub struct Withdrawn {
     pub amount: i64,
     pub description: String,
     pub balance_after: i64,
+}
+
+impl From<contest::Deposited> for Deposited {
+    fn from(event: contest::Deposited) -> Self {
+        Self {
+            amount: event.amount,
+            description: event.description,
+            balance_after: event.balance_after,
+        }
+    }
+}
+
+impl From<contest::Withdrawn> for Withdrawn {
+    fn from(event: contest::Withdrawn) -> Self {
+        Self {
+            amount: event.amount,
+            description: event.description,
+            balance_after: event.balance_after,
+        }
+    }
 }
 
 fn id(account: &str) -> AccountId {
@@ -59,26 +80,11 @@ impl Account {
 
     pub fn deposit(&self, amount: i64, times: u64) -> Result<Vec<Deposited>, Refused> {
         let deposits = self.state.deposit(amount, times)?.into_iter();
-        Ok(deposits
-            .map(|event| Deposited {
-                amount: event.amount,
-                description: event.description,
-                balance_after: event.balance_after,
-            })
-            .collect())
+        Ok(deposits.map(Deposited::from).collect())
     }
 
     pub fn withdraw(&self, amount: i64) -> Result<Withdrawn, Refused> {
-        let contest::Withdrawn {
-            amount,
-            description,
-            balance_after,
-        } = self.state.withdraw(amount)?;
-        Ok(Withdrawn {
-            amount,
-            description,
-            balance_after,
-        })
+        Ok(self.state.withdraw(amount)?.into())
     }
 }
 
@@ -163,6 +169,21 @@ impl<const SQLITE: bool> Contender for Recount<SQLITE> {
                 Err(error) => panic!("{error}"),
             }
         }
+    }
+
+    async fn append(&self, account: &str, state: State, event: contest::Event) {
+        let event = match event {
+            contest::Event::Opened(event) => NewEvent::of(&Opened {
+                holder: event.holder,
+            }),
+            contest::Event::Deposited(event) => NewEvent::of(&Deposited::from(event)),
+            contest::Event::Withdrawn(event) => NewEvent::of(&Withdrawn::from(event)),
+        };
+        let stream = self.accounts.stream(&id(account)).expect("a name");
+        let event = event.expect("plain structs have a form in JSON");
+        let expected = Expected::Version(Version(state.events));
+        let appended = self.store.append(&stream, expected, [event]).await;
+        appended.expect("nobody else writes to the account");
     }
 
     async fn load(&self, account: &str) -> State {

@@ -32,6 +32,14 @@ pub trait Contender: Clone + Send + Sync + 'static {
         command: Command,
     ) -> impl Future<Output = Result<u64, Refused>> + Send;
 
+    /// Appends an event to an account whose state the caller knows, so that nothing is loaded. Nobody else writes to it.
+    fn append(
+        &self,
+        account: &str,
+        state: Account,
+        event: Event,
+    ) -> impl Future<Output = ()> + Send;
+
     /// The account as its events say.
     fn load(&self, account: &str) -> impl Future<Output = Account> + Send;
 

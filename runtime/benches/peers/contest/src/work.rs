@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Command, Contender, Refused};
+use crate::{Account, Command, Contender, Event, Refused};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     Command,
     Commands,
+    Appends,
     Hot,
     Batches,
     Load,
@@ -20,9 +21,10 @@ pub enum Work {
 
 impl Work {
     /// What it is called on the command line, and above its column.
-    pub const MEASURED: [(Self, &str, &str); 6] = [
+    pub const MEASURED: [(Self, &str, &str); 7] = [
         (Self::Command, "command", "command, 1 task"),
         (Self::Commands, "commands", "commands, 64 tasks"),
+        (Self::Appends, "appends", "appends, 64 tasks"),
         (Self::Hot, "hot", "commands, 16 tasks, one stream"),
         (Self::Batches, "batches", "events in batches of 100"),
         (Self::Load, "load", "events loaded, 1,000 a stream"),
@@ -96,7 +98,7 @@ impl Job {
         let effort = self.effort;
         Some(match self.work {
             Work::Command => self.own(contender, 1).await,
-            Work::Commands => self.own(contender, 64).await,
+            Work::Commands | Work::Appends => self.own(contender, 64).await,
             Work::Hot => self.hot(contender, 16, effort.of(20)).await,
             Work::Batches => self.batches(contender, effort.of(200)).await,
             Work::Load => self.load(contender).await,
@@ -115,20 +117,18 @@ impl Job {
     /// Each task has accounts of its own.
     async fn own<C: Contender>(self, contender: &C, tasks: u64) -> Figure {
         // Connections are made and statements prepared before.
-        self.commands(contender, "warm", tasks, self.effort.window() / 5)
+        self.by_each(contender, "warm", tasks, self.effort.window() / 5)
             .await;
         let start = Instant::now();
         let all = self
-            .commands(contender, "own", tasks, self.effort.window())
+            .by_each(contender, "own", tasks, self.effort.window())
             .await;
         let mut figure = Figure::of(all.iter().sum(), start.elapsed());
         for (task, done) in all.into_iter().enumerate() {
             for first in (0..done).step_by(EACH as usize) {
                 let mut expected = Account::default();
-                for command in (0..EACH.min(done - first)).map(nth) {
-                    for event in expected.decide(command).expect("it is allowed") {
-                        expected.apply(&event);
-                    }
+                for number in 0..EACH.min(done - first) {
+                    expected.apply(&expected.next(number));
                 }
                 let name = self.account(format_args!("own-{task}-{}", first / EACH));
                 figure.check(&name, expected, contender.load(&name).await);
@@ -137,8 +137,8 @@ impl Job {
         figure
     }
 
-    /// How many commands each task did in a time.
-    async fn commands<C: Contender>(
+    /// How many commands or appends each task did in a time.
+    async fn by_each<C: Contender>(
         self,
         contender: &C,
         what: &'static str,
@@ -149,13 +149,21 @@ impl Job {
         let task = |task: u64| {
             let contender = contender.clone();
             async move {
-                let mut done = 0;
+                let (mut done, mut state) = (0, Account::default());
                 while Instant::now() < deadline {
-                    let account = self.account(format_args!("{what}-{task}-{}", done / EACH));
-                    contender
-                        .execute(&account, nth(done % EACH))
-                        .await
-                        .expect("it is allowed");
+                    let (account, number) = (done / EACH, done % EACH);
+                    let account = self.account(format_args!("{what}-{task}-{account}"));
+                    if self.work == Work::Appends {
+                        if number == 0 {
+                            state = Account::default();
+                        }
+                        let event = state.next(number);
+                        contender.append(&account, state, event.clone()).await;
+                        state.apply(&event);
+                    } else {
+                        let executed = contender.execute(&account, nth(number)).await;
+                        executed.expect("it is allowed");
+                    }
                     done += 1;
                 }
                 done
@@ -281,6 +289,15 @@ fn nth(number: u64) -> Command {
             amount: 10,
             times: 1,
         },
+    }
+}
+
+impl Account {
+    /// What comes of the command that is the next one.
+    fn next(&self, number: u64) -> Event {
+        let events = self.decide(nth(number)).expect("it is allowed");
+        let [event] = events.try_into().expect("a command has one event");
+        event
     }
 }
 

@@ -1,10 +1,13 @@
 //! cqrs-es, by postgres-es and sqlite-es.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use contest::{Account as State, Command, Contender, Event as Happened, Place, Refused};
 use cqrs_es::event_sink::EventSink;
-use cqrs_es::persist::{PersistedEventRepository, PersistedEventStore, QueryReplay};
+use cqrs_es::persist::{
+    EventStoreAggregateContext, PersistedEventRepository, PersistedEventStore, QueryReplay,
+};
 use cqrs_es::{
     Aggregate, AggregateContext as _, AggregateError, CqrsFramework, DomainEvent, EventEnvelope,
     EventStore as _, Query,
@@ -106,6 +109,19 @@ impl<R: PersistedEventRepository> Accounts<R> {
         unreachable!("attempts are counted without end")
     }
 
+    async fn append(&self, account: &str, state: State, event: Happened) {
+        let context = EventStoreAggregateContext {
+            aggregate_id: account.to_owned(),
+            aggregate: Account(state),
+            current_sequence: state.events as usize,
+            current_snapshot: None,
+        };
+        self.store
+            .commit(vec![Event(event)], context, HashMap::new())
+            .await
+            .expect("nobody else writes to the account");
+    }
+
     async fn load(&self, account: &str) -> State {
         self.store
             .load_aggregate(account)
@@ -151,6 +167,10 @@ impl Contender for OnPostgres {
         self.0.execute(account, command).await
     }
 
+    async fn append(&self, account: &str, state: State, event: Happened) {
+        self.0.append(account, state, event).await;
+    }
+
     async fn load(&self, account: &str) -> State {
         self.0.load(account).await
     }
@@ -185,6 +205,10 @@ impl Contender for OnSqlite {
 
     async fn execute(&self, account: &str, command: Command) -> Result<u64, Refused> {
         self.0.execute(account, command).await
+    }
+
+    async fn append(&self, account: &str, state: State, event: Happened) {
+        self.0.append(account, state, event).await;
     }
 
     async fn load(&self, account: &str) -> State {

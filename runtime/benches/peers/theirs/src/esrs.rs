@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use contest::{Account as State, Command, Contender, Event, Place, Refused};
 use esrs::manager::AggregateManager;
+use esrs::store::EventStore as _;
 use esrs::store::postgres::{PgStore, PgStoreBuilder, PgStoreError};
 use esrs::{Aggregate, AggregateState};
 use futures::TryStreamExt as _;
@@ -78,6 +79,15 @@ impl Contender for OnPostgres {
             }
         }
         unreachable!("attempts are counted without end")
+    }
+
+    async fn append(&self, account: &str, state: State, event: Event) {
+        let mut aggregate = AggregateState::with_id(id(account));
+        for _ in 0..state.events {
+            aggregate.next_sequence_number();
+        }
+        let persisted = self.store.persist(&mut aggregate, vec![event]).await;
+        persisted.expect("nobody else writes to the account");
     }
 
     async fn load(&self, account: &str) -> State {

@@ -11,7 +11,9 @@ use eventcore::{
 };
 use eventcore_postgres::PostgresEventStore;
 use eventcore_sqlite::{SqliteConfig, SqliteEventStore};
-use eventcore_types::{CheckpointStore, EventReader, EventStore, ProjectorCoordinator};
+use eventcore_types::{
+    CheckpointStore, EventReader, EventStore, ProjectorCoordinator, StreamVersion, StreamWrites,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -118,6 +120,19 @@ async fn changed(
     }
 }
 
+async fn appended(store: &impl EventStore, account: &str, state: State, happened: Happened) {
+    let account = stream(account);
+    let version = StreamVersion::new(state.events as usize);
+    let writes = StreamWrites::new()
+        .register_stream(account.clone(), version)
+        .and_then(|writes| writes.append(AccountEvent { account, happened }))
+        .expect("one stream, which is registered");
+    store
+        .append_events(writes)
+        .await
+        .expect("nobody else writes to the account");
+}
+
 async fn loaded(store: &impl EventStore, account: &str) -> State {
     let events = store
         .read_stream::<AccountEvent>(stream(account))
@@ -176,6 +191,10 @@ impl Contender for OnPostgres {
         changed(&self.0, account, command).await
     }
 
+    async fn append(&self, account: &str, state: State, event: Happened) {
+        appended(&self.0, account, state, event).await;
+    }
+
     async fn load(&self, account: &str) -> State {
         loaded(&self.0, account).await
     }
@@ -207,6 +226,10 @@ impl Contender for OnSqlite {
 
     async fn execute(&self, account: &str, command: contest::Command) -> Result<u64, Refused> {
         changed(&*self.0, account, command).await
+    }
+
+    async fn append(&self, account: &str, state: State, event: Happened) {
+        appended(&*self.0, account, state, event).await;
     }
 
     async fn load(&self, account: &str) -> State {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bincode::{Decode, Encode};
 use contest::{Account as State, Command, Contender, Event, Place, Refused};
 use evento::migrator::{Migrate as _, Plan};
-use evento::{AggregatorName, Context, EventDetails, Executor, WriteError};
+use evento::{AggregatorName, Context, EventDetails, Executor, SaveBuilder, WriteError};
 use serde::{Deserialize, Serialize};
 
 use crate::pool;
@@ -70,6 +70,44 @@ impl Account {
             events,
         }
     }
+}
+
+impl From<State> for Account {
+    fn from(state: State) -> Self {
+        let State {
+            is_open,
+            balance,
+            events,
+        } = state;
+        Self {
+            is_open,
+            balance,
+            events,
+        }
+    }
+}
+
+/// What is saved, with an event more.
+fn with(save: SaveBuilder<Account>, event: Event) -> SaveBuilder<Account> {
+    let added = match event {
+        Event::Opened(event) => save.data(&Opened {
+            holder: event.holder,
+        }),
+        Event::Deposited(event) => save.data(&Deposited {
+            amount: event.amount,
+            description: event.description,
+            balance_after: event.balance_after,
+        }),
+        Event::Withdrawn(event) => save.data(&Withdrawn {
+            amount: event.amount,
+            description: event.description,
+            balance_after: event.balance_after,
+        }),
+    };
+    let added = added.expect("plain structs have a form in bincode");
+    added
+        .metadata(&true)
+        .expect("a truth has a form in bincode")
 }
 
 /// The sum over all accounts, which handlers share.
@@ -150,38 +188,8 @@ impl Contender for OnSqlite {
                 None => evento::create_with::<Account>(account),
             };
             for event in state.decide(command)? {
-                let added = match event {
-                    Event::Opened(event) => save.data(&Opened {
-                        holder: event.holder,
-                    }),
-                    Event::Deposited(event) => {
-                        let contest::Deposited {
-                            amount,
-                            description,
-                            balance_after,
-                        } = event;
-                        save.data(&Deposited {
-                            amount,
-                            description,
-                            balance_after,
-                        })
-                    }
-                    Event::Withdrawn(event) => {
-                        let contest::Withdrawn {
-                            amount,
-                            description,
-                            balance_after,
-                        } = event;
-                        save.data(&Withdrawn {
-                            amount,
-                            description,
-                            balance_after,
-                        })
-                    }
-                };
-                save = added.expect("plain structs have a form in bincode");
+                save = with(save, event);
             }
-            let save = save.metadata(&true).expect("a truth has a form in bincode");
             match save.commit(&self.0).await {
                 Ok(_) => return Ok(attempt),
                 Err(WriteError::InvalidOriginalVersion) => {}
@@ -189,6 +197,14 @@ impl Contender for OnSqlite {
             }
         }
         unreachable!("attempts are counted without end")
+    }
+
+    async fn append(&self, account: &str, state: State, event: Event) {
+        // What it takes up again is what it keeps of the state, so it has to know it.
+        let version = u16::try_from(state.events).expect("its versions are no longer");
+        let save = SaveBuilder::new(Some(Account::from(state)), account).original_version(version);
+        let appended = with(save, event).commit(&self.0).await;
+        appended.expect("nobody else writes to the account");
     }
 
     async fn load(&self, account: &str) -> State {

@@ -25,6 +25,20 @@ pub struct Row {
 #[derive(Debug, Clone, Copy)]
 pub struct Conflict;
 
+fn row(account: &str, version: u64, event: &Event) -> Row {
+    let (name, payload) = match event {
+        Event::Opened(event) => ("Opened", serde_json::to_string(event)),
+        Event::Deposited(event) => ("Deposited", serde_json::to_string(event)),
+        Event::Withdrawn(event) => ("Withdrawn", serde_json::to_string(event)),
+    };
+    Row {
+        stream: account.to_owned(),
+        version: version as i64,
+        name,
+        payload: payload.expect("plain structs have a form in JSON"),
+    }
+}
+
 pub trait Table: Send + Sync + 'static {
     const NAME: &'static str;
     const PLACE: Place;
@@ -70,7 +84,7 @@ const WRITTEN: &str = "it was written here";
 
 impl<T: Table> ByHand<T> {
     /// Who gets to write takes all who wait.
-    async fn append(&self, rows: Vec<Row>) -> Result<(), Conflict> {
+    async fn commit(&self, rows: Vec<Row>) -> Result<(), Conflict> {
         let Log {
             table,
             waiting,
@@ -147,28 +161,20 @@ impl<T: Table> Contender for ByHand<T> {
         let _turn = self.0.turns[turn].lock().await;
         for attempt in 1.. {
             let state = self.load(account).await;
-            let rows = state
-                .decide(command)?
-                .into_iter()
-                .zip(1..)
-                .map(|(event, number)| {
-                    let (name, payload) = match event {
-                        Event::Opened(event) => ("Opened", serde_json::to_string(&event)),
-                        Event::Deposited(event) => ("Deposited", serde_json::to_string(&event)),
-                        Event::Withdrawn(event) => ("Withdrawn", serde_json::to_string(&event)),
-                    };
-                    Row {
-                        stream: account.to_owned(),
-                        version: state.events as i64 + number,
-                        name,
-                        payload: payload.expect("plain structs have a form in JSON"),
-                    }
-                });
-            if self.append(rows.collect()).await.is_ok() {
+            let events = state.decide(command)?.into_iter();
+            let rows = (state.events + 1..)
+                .zip(events)
+                .map(|(version, event)| row(account, version, &event));
+            if self.commit(rows.collect()).await.is_ok() {
                 return Ok(attempt);
             }
         }
         unreachable!("attempts are counted without end")
+    }
+
+    async fn append(&self, account: &str, state: Account, event: Event) {
+        let appended = self.commit(vec![row(account, state.events + 1, &event)]);
+        appended.await.expect("nobody else writes to the account");
     }
 
     async fn load(&self, account: &str) -> Account {
