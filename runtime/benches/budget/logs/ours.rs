@@ -35,6 +35,14 @@ impl Ours {
         }
     }
 
+    /// The same log, whose commands keep the roots of all accounts that any work has.
+    pub fn with_cache(&self) -> Self {
+        Self {
+            accounts: self.accounts.with_cache(100_000),
+            ..self.clone()
+        }
+    }
+
     /// Megabytes that the log takes, where it can be asked.
     pub async fn size(&self) -> Option<f64> {
         let stats = self.store.stats().await.expect("a store");

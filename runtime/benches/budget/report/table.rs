@@ -82,16 +82,21 @@ pub fn size(points: &[Size]) -> String {
 
 /// A cost, the floor's, and how many times those of the smallest log.
 pub fn grown(cost: &Cost, first: &Size) -> String {
+    let (ours, floor) = growth_of(cost, first);
+    format!(
+        "{:.2} × {ours:.2} ({:.2} × {floor:.2})",
+        cost.ours, cost.floor
+    )
+}
+
+/// How many times that of the smallest log a cost is, and the floor's.
+pub fn growth_of(cost: &Cost, first: &Size) -> (f64, f64) {
     let before = first
         .costs
         .iter()
         .find(|before| before.work == cost.work)
         .unwrap_or(cost);
-    let (ours, floor) = (cost.ours / before.ours, cost.floor / before.floor);
-    format!(
-        "{:.2} × {ours:.2} ({:.2} × {floor:.2})",
-        cost.ours, cost.floor
-    )
+    (cost.ours / before.ours, cost.floor / before.floor)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one for each column")]

@@ -1,11 +1,13 @@
 //! Commands: an account is loaded, a deposit is decided on and appended.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{paced, together};
-use crate::logs::{Callers, Indexes, Log};
+use crate::logs::{Callers, Indexes, Log, Ours};
 use crate::measure::{Bench, Declared, Sample, Work};
 use crate::place::Place;
+use crate::report::Unit;
 
 const GROUP: &str = "Commands";
 
@@ -22,12 +24,15 @@ pub fn rows<P: Place>(bench: &mut Bench, place: &mut P) {
         commands: if bench.quick { 2 } else { 20 },
     };
     let hot = [hot(16, 1), hot(64, 1), hot(64, 4)];
-    if !own.iter().any(|work| bench.wants(&work.declared()))
-        && !hot.iter().any(|work| bench.wants(&work.declared()))
-    {
+    let works = || {
+        own.iter()
+            .map(Work::declared)
+            .chain(hot.iter().map(Work::declared))
+    };
+    if !works().any(|declared| bench.wants(&declared) || bench.wants(&cached(&declared))) {
         return;
     }
-    let runtime = std::sync::Arc::clone(&bench.runtime);
+    let runtime = Arc::clone(&bench.runtime);
     let alone = runtime.block_on(place.logs(Indexes::AsOurs));
     bench.compare(&own[0], &alone.floor, &alone.ours);
     let pair = runtime.block_on(place.logs(Indexes::None));
@@ -38,10 +43,37 @@ pub fn rows<P: Place>(bench: &mut Bench, place: &mut P) {
             bench.compare(work, &pair.floor, &pair.ours);
         }
     }
+    with_cache(bench, &own[0], &alone.ours);
+    with_cache(bench, &own[1], &pair.ours);
+    with_cache(bench, &hot[0], &pair.ours);
     runtime.block_on(async {
         alone.ours.close().await;
         pair.ours.close().await;
     });
+}
+
+/// The same work by ours alone: without a cache, where the floor stands elsewhere, and with one.
+fn with_cache(bench: &mut Bench, work: &impl Work, ours: &Ours) {
+    // Streams of other names than those of the rounds before.
+    const WITHOUT: u64 = 1_000;
+    const WITH: u64 = 2_000;
+    let runtime = Arc::clone(&bench.runtime);
+    let caching = ours.with_cache();
+    bench.pair(
+        &cached(&work.declared()),
+        Unit::PerSecond,
+        |round| runtime.block_on(work.round(ours, WITHOUT + round)),
+        |round| runtime.block_on(work.round(&caching, WITH + round)),
+    );
+}
+
+fn cached(declared: &Declared) -> Declared {
+    let meaning = "What it is worth to keep the roots that were used last in memory (`Repository::with_cache`): the floor of this row is ours without them.";
+    Declared {
+        work: format!("{}, a cache against none", declared.work),
+        meaning,
+        ..declared.clone()
+    }
 }
 
 /// Each caller has accounts of its own.
