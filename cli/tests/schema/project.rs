@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -12,6 +13,9 @@ pub const FIELD: &str = "pub minutes: u16, // as planned";
 
 /// A package with an aggregate of two events, in a repository of its own.
 pub struct Project(TempDir);
+
+/// Files with their texts: what several packages begin with is built once.
+type Files = Vec<(String, String)>;
 
 /// What a command said.
 pub struct Ran {
@@ -68,33 +72,68 @@ impl Project {
 
     /// The package with both events released in 0.3.0, and committed.
     pub fn released(name: &str) -> Self {
+        static FILES: OnceLock<Files> = OnceLock::new();
+        let files = FILES.get_or_init(|| {
+            let project = Self::new("released");
+            project.recount(&["init"]).says(0, &[]);
+            project.recount(&["accept"]).says(0, &[]);
+            project.recount(&["release"]).says(0, &[]);
+            project.files()
+        });
         let project = Self::new(name);
-        project.recount(&["init"]).says(0, &[]);
-        project.recount(&["accept"]).says(0, &[]);
-        project.recount(&["release"]).says(0, &[]);
-        project.commit();
+        project.take_over(files);
         project
     }
 
     /// Then with version 2 of `Scheduled`, released in 0.4.0, and committed.
     pub fn with_second(name: &str) -> Self {
+        static FILES: OnceLock<Files> = OnceLock::new();
+        let files = FILES.get_or_init(|| {
+            let project = Self::released("second");
+            project.recount(&["bump", "Scheduled"]).says(0, &[]);
+            project.to_seconds();
+            project
+                .recount(&["accept"])
+                .says(0, &["workout.Scheduled v2: a new draft"]);
+            project
+                .recount(&["check", "--against", "main"])
+                .says(0, &["3 versions"]);
+            project
+                .recount(&["release", "--version", "0.4.0"])
+                .says(0, &["workout.Scheduled v2: released in 0.4.0"]);
+            project
+                .recount(&["check", "--against", "main", "--release"])
+                .says(0, &["3 versions"]);
+            project.files()
+        });
         let project = Self::released(name);
-        project.recount(&["bump", "Scheduled"]).says(0, &[]);
-        project.to_seconds();
+        project.take_over(files);
         project
-            .recount(&["accept"])
-            .says(0, &["workout.Scheduled v2: a new draft"]);
-        project
-            .recount(&["check", "--against", "main"])
-            .says(0, &["3 versions"]);
-        project
-            .recount(&["release", "--version", "0.4.0"])
-            .says(0, &["workout.Scheduled v2: released in 0.4.0"]);
-        project
-            .recount(&["check", "--against", "main", "--release"])
-            .says(0, &["3 versions"]);
-        project.commit();
-        project
+    }
+
+    /// The code and what was released of it.
+    fn files(&self) -> Files {
+        let mut files = vec![("src/lib.rs".to_owned(), self.read("src/lib.rs"))];
+        let mut folders = vec!["schema".to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(self.path(&folder)).unwrap() {
+                let entry = entry.unwrap();
+                let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(path);
+                } else {
+                    files.push((path.clone(), self.read(&path)));
+                }
+            }
+        }
+        files
+    }
+
+    fn take_over(&self, files: &Files) {
+        for (file, text) in files {
+            self.write(file, text);
+        }
+        self.commit();
     }
 
     /// What a user does after `bump`.
