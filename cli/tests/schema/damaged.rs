@@ -284,6 +284,10 @@ fn in_ci_nothing_is_written() {
         "pub struct Cancelled {}",
         "pub struct Cancelled {\n    pub reason: Option<String>,\n}",
     );
+    // As in any repository, Cargo has nothing to write either.
+    project
+        .cargo(&["update", "--offline", "--workspace"])
+        .says(0, &[]);
     project.commit();
     for command in [
         &["init"][..],
