@@ -212,6 +212,11 @@ fn is_ours(about: &About) -> bool {
     about.name == "Recount"
 }
 
+/// No library, but what a person writes who has none.
+fn is_by_hand(about: &About) -> bool {
+    about.name.starts_with("by hand")
+}
+
 /// All sides do a work, in turns; who is first changes with each round.
 fn compare(sides: &[Side], work: Work, effort: Effort, urls: &[String]) -> Vec<Cell> {
     let mut cells: Vec<Cell> = sides

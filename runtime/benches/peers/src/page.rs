@@ -8,7 +8,7 @@ use contest::{Effort, version};
 use recount::prelude::Utc;
 
 use crate::places::Places;
-use crate::{Cell, ROUNDS, Results, is_ours};
+use crate::{Cell, ROUNDS, Results, is_by_hand, is_ours};
 
 const TITLE: &str = "# Beside other libraries
 
@@ -66,7 +66,12 @@ pub fn page(
             "\n**A quick look whether everything works: these figures say nothing of speed.**\n",
         );
     }
-    let _ = write!(page, "\n## The figures\n\n{}\n{MEANING}", table(results));
+    let _ = write!(
+        page,
+        "\n## The figures\n\nHow many times as fast Recount was as the fastest of the other libraries:\n\n{}\n{}\n{MEANING}",
+        summary(results),
+        table(results)
+    );
     page.push_str(&remarks(results));
     page.push_str("\n## The machine\n\n| | |\n|---|---|\n");
     for (name, value) in machine {
@@ -86,6 +91,34 @@ pub fn page(
     page.push_str(&notes(results));
     page.push_str(LEFT_OUT);
     page
+}
+
+/// For each store and work, the library that came closest.
+fn summary(results: &Results) -> String {
+    let mut summary = "| store |".to_owned();
+    for (_, _, title) in &results.works {
+        let _ = write!(summary, " {title} |");
+    }
+    let _ = writeln!(summary, "\n|---|{}", "---:|".repeat(results.works.len()));
+    for (ours, our_cells) in results.sides.iter().filter(|(about, _)| is_ours(about)) {
+        let _ = write!(summary, "| {} |", ours.place.name());
+        for (work, our_cell) in our_cells.iter().enumerate() {
+            let libraries = results.sides.iter().filter(|(about, _)| {
+                about.place == ours.place && !is_ours(about) && !is_by_hand(about)
+            });
+            let closest = libraries
+                .filter_map(|(about, cells)| Some((ratio(our_cell, &cells[work])?, about)))
+                .min_by(|([_, one, _], _), ([_, other, _], _)| one.total_cmp(other));
+            let _ = match closest {
+                Some(([_, median, _], about)) => {
+                    write!(summary, " **{median:.2}** ({}) |", about.name)
+                }
+                None => write!(summary, " – |"),
+            };
+        }
+        summary.push('\n');
+    }
+    summary
 }
 
 fn table(results: &Results) -> String {
