@@ -137,6 +137,25 @@ fn the_last_size_of_a_log_is_compared_with_the_first() {
 }
 
 #[test]
+fn growth_that_the_floor_has_too_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let missed = |floor| {
+        let mut all = results(Vec::new());
+        let grown = &mut all.growth[0].points[1].costs[0];
+        (grown.ours, grown.floor) = (0.75, floor);
+        report::write(all, true, folder.path()).unwrap();
+        let text = written(folder.path(), "report.md");
+        let line = text.lines().find(|line| line.starts_with("- MISSED"));
+        line.unwrap().to_owned()
+    };
+    assert!(
+        missed(0.56)
+            .ends_with("what is made by hand takes × 1.40, which is the database and the machine")
+    );
+    assert!(missed(0.4).ends_with("0.75 × 1.50 (0.40 × 1.00)"));
+}
+
+#[test]
 fn a_report_has_all_rows_and_the_pictures_that_it_shows() {
     let folder = tempfile::tempdir().unwrap();
     let mut not_run = row("append, 1 writer", "PostgreSQL", 1.0);

@@ -248,9 +248,11 @@ fn grown(text: &mut String, growth: &Growth) {
         let (ours, floor) = growth_of(cost, first);
         if ours > FLAT {
             let why = if ours > FLAT * floor {
-                ""
+                String::new()
             } else {
-                "; what is made by hand becomes as much slower, so it is the database or the machine's caches"
+                format!(
+                    "; what is made by hand takes × {floor:.2}, which is the database and the machine"
+                )
             };
             line(
                 text,
