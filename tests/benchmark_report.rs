@@ -243,6 +243,12 @@ fn what_was_measured_before_stays_unless_all_was() {
     );
     assert!(text.contains("| 100,000 |"), "{text}");
     assert!(!text.contains("no server"), "{text}");
+    // What is new stands beside its like.
+    let new = vec![row("four", "", 1.0), row("five", "SQLite", 0.8)];
+    report::write(results(new), false, folder.path()).unwrap();
+    let text = written(folder.path(), "report.md");
+    let at = |work: &str| text.find(&format!("| {work} |")).unwrap();
+    assert!(at("two") < at("five") && at("five") < at("four"), "{text}");
     report::write(again, true, folder.path()).unwrap();
     let text = written(folder.path(), "report.md");
     assert!(

@@ -9,7 +9,9 @@ const FLOOR: &str = "#9a6700";
 const MISSED: &str = "#cf222e";
 const SERIES: [&str; 5] = ["#0969da", "#1a7f37", "#8250df", "#bc4c00", "#cf222e"];
 
-const WIDTH: f64 = 940.0;
+const WIDTH: f64 = 960.0;
+/// Room for what the rows are called.
+const LEFT: f64 = 396.0;
 const TOP: f64 = 66.0;
 const ROW: f64 = 30.0;
 
@@ -66,7 +68,7 @@ fn has_delays(row: &Row) -> bool {
 
 /// Bars from 1, what the floor does: to the right ours is faster, to the left slower.
 fn ratios(backend: &str, rows: &[&Row]) -> String {
-    let (left, right) = (372.0, WIDTH - 60.0);
+    let (left, right) = (LEFT, WIDTH - 60.0);
     let bottom = TOP + ROW * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 60.0);
     let figures = || rows.iter().filter_map(|row| row.figures());
@@ -174,7 +176,7 @@ fn named(backend: &str) -> &str {
 
 /// The middle and the slowest hundredth of calls.
 fn delays_of(backend: &str, rows: &[&Row]) -> String {
-    let (left, right) = (372.0, WIDTH - 40.0);
+    let (left, right) = (LEFT, WIDTH - 40.0);
     let bottom = TOP + ROW * 1.2 * rows.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 60.0);
     let all = || rows.iter().filter_map(|row| row.figures()?.delays);

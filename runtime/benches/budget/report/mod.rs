@@ -148,6 +148,14 @@ impl Row {
 }
 
 impl Results {
+    /// Adds a row behind those of its store and group.
+    fn insert(&mut self, row: Row) {
+        let near = |old: &Row| (&old.group, &old.backend) == (&row.group, &row.backend);
+        let last = self.rows.iter().rposition(near);
+        let place = last.map_or(self.rows.len(), |last| last + 1);
+        self.rows.insert(place, row);
+    }
+
     /// Takes what was measured now over what was measured before: row by row, and a log's growth where it has got as far.
     fn update(&mut self, new: Results) {
         self.machine = new.machine;
@@ -157,7 +165,7 @@ impl Results {
             let same = |old: &Row| (&old.work, &old.backend) == (&row.work, &row.backend);
             match self.rows.iter().position(same) {
                 Some(place) => self.rows[place] = row,
-                None => self.rows.push(row),
+                None => self.insert(row),
             }
         }
         for growth in new.growth {
