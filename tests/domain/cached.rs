@@ -171,7 +171,43 @@ impl Case {
     }
 }
 
+/// Holds more than is stored of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
+pub struct Heard {
+    #[serde(skip)]
+    by: u64,
+    value: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Aggregate)]
+#[aggregate(stream = "rumour", id = TallyId, error = String)]
+pub struct Rumour {
+    by: u64,
+    values: u64,
+}
+
+#[apply]
+impl Rumour {
+    fn heard(&mut self, event: Heard) {
+        self.by += event.by;
+        self.values += u64::from(event.value.is_some());
+    }
+}
+
 every_store! {
+    async fn what_is_kept_is_what_is_stored_and_not_what_was_decided(store: Store) {
+        let kept = Repository::<Rumour>::new(&store).with_cache(10);
+        let heard = || Heard { by: 7, value: Some(serde_json::Value::Null) };
+        kept.create(&id("a"), heard()).await.unwrap();
+        kept.execute(&id("a"), |rumour| {
+            assert_eq!(*rumour, Rumour::default());
+            Ok(heard())
+        }).await.unwrap();
+        let read = Repository::<Rumour>::new(&store).load(&id("a")).await.unwrap();
+        assert_eq!(*read, Rumour::default());
+        assert_eq!(*kept.load(&id("a")).await.unwrap(), *read);
+    }
+
     async fn a_command_begins_with_what_the_last_one_left_and_reads_nothing(store: Store) {
         let case = Case::new(&store, 10).await;
         for _ in 0..20 {

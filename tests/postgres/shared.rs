@@ -130,3 +130,31 @@ async fn nobody_joins_those_whose_connection_broke() {
         assert_eq!(read(&store, "short").await.unwrap().len(), 3);
     }
 }
+
+/// Who reads does not hand the only connection on among those who read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_there_is_one_connection_appends_get_it_too() {
+    let Some(schema) = Schema::new().await else {
+        return;
+    };
+    let store = Store::new(schema.options().connections(1).open().await.unwrap());
+    fill(&store, "long", 4000, 100).await;
+    let readers: Vec<_> = (0..20)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                loop {
+                    read(&store, "long").await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for number in 0..5 {
+        let appended = fill(&store, &format!("short{number}"), 1, 10);
+        timeout(Duration::from_secs(20), appended).await.unwrap();
+    }
+    for reader in readers {
+        assert!(!reader.is_finished(), "a reader has failed");
+        reader.abort();
+    }
+}

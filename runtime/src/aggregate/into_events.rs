@@ -82,6 +82,14 @@ impl<A: Apply> IntoEvents<A> for () {
     fn into_events(self, _: &mut Events<A>) {}
 }
 
+/// No `Result` is recorded: what is said of one is how to take its events out.
+impl<A: Apply, T, E> IntoEvents<A> for Result<T, E>
+where
+    Self: crate::__private::Unwrapped,
+{
+    fn into_events(self, _: &mut Events<A>) {}
+}
+
 impl<A: Apply, E: IntoEvents<A>> IntoEvents<A> for Option<E> {
     fn into_events(self, events: &mut Events<A>) {
         if let Some(event) = self {

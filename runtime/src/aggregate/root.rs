@@ -53,7 +53,7 @@ impl<A: Apply> Root<A> {
     /// a second time) leaves the state as it was, saving reports it, and nothing more is recorded: load the root again.
     pub fn record(&mut self, events: impl IntoEvents<A>) -> &mut Self {
         for event in Events::<A>::of(events) {
-            self.journal.record(event, |event, context| {
+            self.journal.record(event, |event, _, context| {
                 A::evolve(&mut self.state, event, context)
             });
         }
@@ -151,11 +151,11 @@ impl Journal {
         }
     }
 
-    /// Encodes an event, folds it, and keeps it.
+    /// Encodes an event, folds it (which is given its payload, too), and keeps it.
     pub(crate) fn record<E: Event>(
         &mut self,
         event: E,
-        fold: impl FnOnce(E, &EventContext) -> Result<(), PayloadError>,
+        fold: impl FnOnce(E, &[u8], &EventContext) -> Result<(), PayloadError>,
     ) {
         if self.error.is_some() {
             return;
@@ -169,7 +169,7 @@ impl Journal {
         // Before the fold, which takes the event away.
         let folded = event
             .encode(&mut payload)
-            .and_then(|()| fold(event, &context));
+            .and_then(|()| fold(event, &payload, &context));
         if let Err(reason) = folded {
             self.error = Some(RecordError {
                 stream: self.stream.clone(),

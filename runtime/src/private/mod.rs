@@ -29,7 +29,8 @@ pub use replay::{
     project_at, readable,
 };
 pub use rules::{
-    EventList, Newest, NewestFallback, distinct, follows, handled, mix, mix_all, mix_texts,
+    EventList, Newest, NewestFallback, Unwrapped, distinct, follows, handled, mix, mix_all,
+    mix_texts,
 };
 pub use select::{Probe, ProbeFallback, SelectorList, Selectors};
 pub use shapes::{

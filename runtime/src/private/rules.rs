@@ -240,6 +240,14 @@ pub const fn handled(applied: bool, message: &str) {
     assert!(applied, "{}", message);
 }
 
+/// Never implemented: what it ends in to record a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "a decision that may refuse gives a `Result`, which is no event: `{Self}`",
+    label = "the events within are missing a `?`",
+    note = "write `?` behind the decision: what it refuses is returned, and its events are recorded"
+)]
+pub trait Unwrapped {}
+
 /// Asks whether an event is the newest version of itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Newest<T>(std::marker::PhantomData<T>);

@@ -101,7 +101,7 @@ impl<A: Apply> Repository<A> {
             let stored = folded.version;
             let mut journal = self.journal(stream.clone(), stored, folded.recorded_at);
             let before = self.cache.as_ref().map(|cache| cache.copy(&folded));
-            folded.record(&mut journal, events);
+            let may_be_kept = self.record(&mut folded, &mut journal, events);
             let expected = if stored == Version::NONE {
                 Expected::NoStream
             } else {
@@ -116,7 +116,7 @@ impl<A: Apply> Repository<A> {
             };
             match self.append(&batch).await {
                 Ok(appended) => {
-                    self.stored(id, &stream, folded, &journal, &appended);
+                    self.stored(id, &stream, folded, may_be_kept, &journal, &appended);
                     return Ok((appended, self.onlookers.events_of(&batch)));
                 }
                 Err(AppendError::Conflict { .. }) => {

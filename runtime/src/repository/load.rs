@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{LoadError, Repository, snapshot};
-use crate::aggregate::{Apply, Events, Journal, Root};
-use crate::event::{DecodeError, PayloadError};
+use crate::aggregate::{Apply, EventContext, Events, Journal, Root};
+use crate::event::{DecodeError, Event as _, PayloadError, StoredEvent};
 use crate::log::{Detail, Position, Query, Record, StreamId, Version};
 
 /// How far a fold got.
@@ -38,10 +38,37 @@ impl<A: Apply> Folded<A> {
     /// Records what was decided, and folds it.
     pub(super) fn record(&mut self, journal: &mut Journal, events: Events<A>) {
         for event in events {
-            journal.record(event, |event, context| match &mut self.state {
-                Some(state) => state.evolve(event, context),
-                None => A::create(event, context).map(|created| self.state = Some(created)),
+            journal.record(event, |event, _, context| self.evolve(event, context));
+        }
+    }
+
+    /// Records what was decided, and folds what will be read of it: an event may hold more than is stored of it, such as a field that
+    /// is skipped, or a time that is cut to seconds. False where something cannot be read; that is folded as it was decided.
+    pub(super) fn record_as_stored(&mut self, journal: &mut Journal, events: Events<A>) -> bool {
+        let mut is_read = true;
+        for event in events {
+            journal.record(event, |event, payload, context| {
+                let stored = StoredEvent {
+                    name: event.name(),
+                    schema_version: event.schema_version(),
+                    payload,
+                };
+                let Ok(decoded) = A::Event::decode(stored) else {
+                    is_read = false;
+                    return self.evolve(event, context);
+                };
+                decoded
+                    .into_iter()
+                    .try_for_each(|event| self.evolve(event, context))
             });
+        }
+        is_read
+    }
+
+    fn evolve(&mut self, event: A::Event, context: &EventContext) -> Result<(), PayloadError> {
+        match &mut self.state {
+            Some(state) => state.evolve(event, context),
+            None => A::create(event, context).map(|created| self.state = Some(created)),
         }
     }
 

@@ -143,7 +143,8 @@ impl<A: Apply> Repository<A> {
     ///
     /// A command then begins with the state that the last one on its instance left, and reads nothing; the append's condition tells
     /// whether somebody else appended meanwhile. If so, what they appended is read, and the command decides again. A command that is
-    /// refused is decided again, too, on what the store holds then, so it is never refused by a state that is out of date.
+    /// refused is decided again, too, on what the store holds then, so it is never refused by a state that is out of date. One that
+    /// panics is not: as with any conflict, a decision may see a state that is older than the log.
     /// `load` reads what follows the state that is kept. No result changes by any of it.
     ///
     /// It pays where commands come to the same instances again and again and their streams are long: without it each reads and folds
@@ -268,11 +269,11 @@ impl<A: Apply> Repository<A> {
         let stream = self.stream(id)?;
         let mut folded = Folded::from_start();
         let mut journal = self.journal(stream.clone(), Version::NONE, folded.recorded_at);
-        folded.record(&mut journal, events);
+        let may_be_kept = self.record(&mut folded, &mut journal, events);
         let batch = journal.batch(Batch::new(), Expected::NoStream)?;
         match self.append(&batch).await {
             Ok(appended) => {
-                self.stored(id, &stream, folded, &journal, &appended);
+                self.stored(id, &stream, folded, may_be_kept, &journal, &appended);
                 let events = self.onlookers.events_of(&batch);
                 Ok(self.onlookers.see(appended, &events).await?)
             }
@@ -336,6 +337,7 @@ impl<A: Apply> Repository<A> {
         id: &A::Id,
         stream: &StreamId,
         mut folded: Folded<A>,
+        may_be_kept: bool,
         journal: &Journal,
         appended: &Appended,
     ) {
@@ -343,9 +345,19 @@ impl<A: Apply> Repository<A> {
             self.snapshot_if_due(id, state, folded.version, appended.version());
         }
         // What was stored by an earlier call may have been recorded at another time.
-        if !appended.repeated {
+        if may_be_kept && !appended.repeated {
             folded.advance(journal, appended.position);
             self.keep(stream, folded);
+        }
+    }
+
+    /// Records what was decided on a state; also says whether the state may be kept once that is stored.
+    fn record(&self, folded: &mut Folded<A>, journal: &mut Journal, events: Events<A>) -> bool {
+        if self.cache.is_some() {
+            folded.record_as_stored(journal, events)
+        } else {
+            folded.record(journal, events);
+            false
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn page<'a>(events: impl IntoIterator<Item = (&'a StreamId, &'a NewEv
 #[track_caller]
 pub(super) fn record<A: Apply>(journal: &mut Journal, state: &mut Option<A>, events: Events<A>) {
     for event in events {
-        journal.record(event, |event, context| match state {
+        journal.record(event, |event, _, context| match state {
             Some(state) => state.evolve(event, context),
             None => A::create(event, context).map(|created| *state = Some(created)),
         });

@@ -4,7 +4,7 @@ use super::describe::{kind, name, range, width, word};
 use super::path::{At, Binder, Step};
 use super::report::{Breaks, Report};
 use super::rule::Rule;
-use super::variants;
+use super::{structs, variants};
 use crate::text::Text;
 use crate::{
     Element, Enum, Field, Float, Format, Map, Reads, Seq, Shape, Struct, Tagging, Written,
@@ -171,6 +171,11 @@ impl<const KEPT: usize> Walk<KEPT> {
             }
             (_, Shape::Recursive { name, shape }) => {
                 self.reads(writer, shape, &at.bind(None, Some(Binder { name, shape })));
+            }
+            (Shape::Int(int), Shape::Any) => {
+                if !crate::Int::U64.holds(int) && !crate::Int::I64.holds(int) {
+                    self.doubt(Rule::Precision, at, range(int), kind(reader));
+                }
             }
             (_, Shape::Any)
             | (Shape::Null, Shape::Option(_) | Shape::Null)
@@ -381,6 +386,9 @@ impl<const KEPT: usize> Walk<KEPT> {
                 kind(&Shape::Map(writer)),
                 kind(&Shape::Struct(*reader)),
             );
+        } else if !structs::takes_the_rest(reader) {
+            let (map, fields) = (Shape::Map(writer), Shape::Struct(*reader));
+            self.doubt(Rule::FieldRemoved, at, kind(&map), kind(&fields));
         }
         self.reads_map_as_struct(writer, reader, at);
     }

@@ -46,7 +46,10 @@ impl<const KEPT: usize> Walk<KEPT> {
             let outer = at;
             let at = &at.step(Step::Field(w.name));
             let Some(r) = find_read(reader.fields, w.name) else {
-                self.unread(w, reader, at);
+                // What the writer wrote for others alone nobody misses, unless it is refused.
+                if !matches!(w.reads, Reads::Ignored) || reader.deny_unknown_fields {
+                    self.unread(w, reader, at);
+                }
                 continue;
             };
             // What old code could do without was not there in payloads that are older still.
@@ -209,8 +212,17 @@ impl<const KEPT: usize> Walk<KEPT> {
                 if let Shape::Struct(inner) = r.shape {
                     self.reads_free_keys(free, inner.fields, known, at);
                 }
-            } else if !matches!(r.reads, Reads::Ignored) && !is_written(r, known.fields) {
-                let at = &at.step(Step::Field(r.name));
+                continue;
+            }
+            if matches!(r.reads, Reads::Ignored) {
+                continue;
+            }
+            let at = &at.step(Step::Field(r.name));
+            if is_read_by_several(r, known) {
+                let (keys, field) = (word("two keys"), word("one field"));
+                self.fail(Rule::DuplicateField, at, keys, field);
+            }
+            if !is_written(r, known.fields) {
                 if matches!(r.reads, Reads::Required) {
                     self.nullable(kind(&Shape::Map(free)), kind(r.shape), at);
                 }
@@ -222,6 +234,18 @@ impl<const KEPT: usize> Walk<KEPT> {
 
 const fn flattened(shape: &Shape) -> Text<48> {
     word("flattened ").with(kind(shape).as_str())
+}
+
+/// Whether something that is flattened reads all keys that no field has.
+pub(super) const fn takes_the_rest(reader: &Struct) -> bool {
+    let mut nth = 0;
+    while let Some(rest) = rest(reader.fields, nth) {
+        if matches!(rest, Shape::Map(_) | Shape::Any) {
+            return true;
+        }
+        nth += 1;
+    }
+    false
 }
 
 /// The field that reads a key.
@@ -277,6 +301,17 @@ const fn is_written(reader: &Field, writer: &'static [Field]) -> bool {
         next += 1;
     }
     false
+}
+
+/// Whether free keys may be a second key that is the same field for the reader: those that no field of the writer has.
+const fn is_read_by_several(reader: &Field, writer: &Struct) -> bool {
+    let mut may_be_free = find_read(writer.fields, reader.name).is_none();
+    let mut next = 0;
+    while next < reader.aliases.len() {
+        may_be_free |= find_read(writer.fields, reader.aliases[next]).is_none();
+        next += 1;
+    }
+    may_be_free && !reader.aliases.is_empty()
 }
 
 /// Whether the writer writes a second key that is the same field for the reader.

@@ -250,6 +250,29 @@ row! {
     }
 }
 row! {
+    a_field_with_an_alias_takes_two_keys_of_a_flattened_map: [B]
+    old = built!(Field::of::<u8>("a"), Field::new("rest", <BTreeMap<String, u8>>::SHAPE).flattened()),
+        [Old { a: 1, rest: [("b".into(), 2), ("c".into(), 3)].into() }] {
+        struct Old { a: u8, #[serde(flatten)] rest: BTreeMap<String, u8> }
+    }
+    new = built!(
+        Field::of::<u8>("a"),
+        Field::of::<u8>("b").default("0").aliases(&["c"]),
+        Field::new("rest", <BTreeMap<String, u8>>::SHAPE).flattened()
+    ), [New { a: 1, b: 2, rest: BTreeMap::new() }] {
+        struct New { a: u8, #[serde(default, alias = "c")] b: u8, #[serde(flatten)] rest: BTreeMap<String, u8> }
+    }
+}
+row! {
+    a_field_that_is_never_read_stays: []
+    old = built!(Field::of::<u8>("a"), Field::of::<u8>("b").ignored()), [Old { a: 1, b: 2 }] {
+        struct Old { a: u8, #[serde(skip_deserializing)] b: u8 }
+    }
+    new = built!(Field::of::<u8>("a"), Field::of::<u8>("b").ignored()), [New { a: 1, b: 2 }] {
+        struct New { a: u8, #[serde(skip_deserializing)] b: u8 }
+    }
+}
+row! {
     a_field_is_skipped: [F S]
     old = object!("a": u8, "b": u8), [Old { a: 1, b: 2 }] { struct Old { a: u8, b: u8 } }
     new = built!(Field::of::<u8>("a"), Field::of::<u8>("b").skipped()), [New { a: 1, b: 2 }] { struct New { a: u8, #[serde(skip)] b: u8 } }

@@ -121,6 +121,19 @@ row! {
     new = object!("a": Option<u8>), [New { a: Some(1) }] { struct New { a: Option<u8> } }
 }
 row! {
+    a_map_becomes_a_struct_that_reads_some_of_its_keys: [S]
+    old = *<BTreeMap<String, u8>>::SHAPE, [Old([("a".into(), 1), ("b".into(), 2)].into())] { struct Old(BTreeMap<String, u8>); }
+    new = built!(Field::of::<u8>("a").default("0")), [New { a: 1 }] { struct New { #[serde(default)] a: u8 } }
+}
+row! {
+    a_map_becomes_a_struct_that_keeps_the_rest: []
+    old = *<BTreeMap<String, u8>>::SHAPE, [Old([("a".into(), 1), ("b".into(), 2)].into())] { struct Old(BTreeMap<String, u8>); }
+    new = built!(Field::of::<u8>("a").default("0"), Field::new("rest", <BTreeMap<String, u8>>::SHAPE).flattened()),
+        [New { a: 1, rest: [("b".into(), 2)].into() }] {
+        struct New { #[serde(default)] a: u8, #[serde(flatten)] rest: BTreeMap<String, u8> }
+    }
+}
+row! {
     a_struct_becomes_a_map: [F]
     old = object!("a": u8, "b": u8), [Old { a: 1, b: 2 }] { struct Old { a: u8, b: u8 } }
     new = *<BTreeMap<String, u8>>::SHAPE, [New(BTreeMap::new())] { struct New(BTreeMap<String, u8>); }

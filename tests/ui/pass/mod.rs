@@ -112,6 +112,7 @@ twins! {
     reaction_without_name,
     reaction_writes_tables,
     record_foreign_event,
+    record_result,
     record_without_apply,
     several_mistakes_in_one_build,
     value_borrows,

@@ -32,10 +32,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Of a store with so many connections.
+    /// Of a store with so many connections. Where there are few none is shared: those who read would hand one on among themselves,
+    /// and whoever waits for it would never get it.
     pub(super) fn of(connections: usize) -> Self {
         Self {
-            most: (connections / 4).max(1),
+            most: connections / 4,
             alone: Semaphore::new(1),
             read_on: Mutex::default(),
         }
