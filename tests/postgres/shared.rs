@@ -150,7 +150,8 @@ async fn where_there_is_one_connection_appends_get_it_too() {
         })
         .collect();
     for number in 0..5 {
-        let appended = fill(&store, &format!("short{number}"), 1, 10);
+        let name = format!("short{number}");
+        let appended = fill(&store, &name, 1, 10);
         timeout(Duration::from_secs(20), appended).await.unwrap();
     }
     for reader in readers {

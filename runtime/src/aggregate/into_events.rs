@@ -85,7 +85,7 @@ impl<A: Apply> IntoEvents<A> for () {
 /// No `Result` is recorded: what is said of one is how to take its events out.
 impl<A: Apply, T, E> IntoEvents<A> for Result<T, E>
 where
-    Self: crate::__private::Unwrapped,
+    T: crate::__private::Unwrapped<E>,
 {
     fn into_events(self, _: &mut Events<A>) {}
 }

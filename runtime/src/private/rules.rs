@@ -242,11 +242,11 @@ pub const fn handled(applied: bool, message: &str) {
 
 /// Never implemented: what it ends in to record a `Result`.
 #[diagnostic::on_unimplemented(
-    message = "a decision that may refuse gives a `Result`, which is no event: `{Self}`",
-    label = "the events within are missing a `?`",
-    note = "write `?` behind the decision: what it refuses is returned, and its events are recorded"
+    message = "a `Result` cannot be recorded: the decision may refuse, and then there is no `{Self}`",
+    label = "write `?` behind this",
+    note = "with `?`, what is refused is returned, and what was decided is recorded"
 )]
-pub trait Unwrapped {}
+pub trait Unwrapped<E> {}
 
 /// Asks whether an event is the newest version of itself.
 #[derive(Debug, Clone, Copy)]
