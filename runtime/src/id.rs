@@ -19,7 +19,7 @@ use std::fmt;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an id",
-    note = "write `#[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]` on a newtype: `struct {Self}(String);`"
+    note = "write `#[derive(Debug, Clone, PartialEq, Eq, Hash, Id)]` on `{Self}`, or, if that is not yours, on a newtype: `struct SomeId({Self});`"
 )]
 pub trait Id:
     Clone + fmt::Debug + fmt::Display + std::str::FromStr<Err = IdError> + Send + Sync + 'static

@@ -56,6 +56,23 @@ async fn sums(store: &Store) -> Vec<i64> {
 }
 
 every_database! {
+    async fn of_two_in_one_runner_that_have_tables_of_one_name_the_first_runs(store: Store) {
+        deposit(&store, 7).await;
+        // Made while there was nothing to be seen of either.
+        let both = (TableProjector::new(Ours, &store).await.unwrap(), TableProjector::new(Theirs, &store).await.unwrap());
+        let runner = Runner::new();
+        let (ours, theirs) = (runner.add(both.0), runner.add(both.1));
+        soon(ours.caught_up()).await.unwrap();
+        let error = soon(theirs.caught_up()).await.unwrap_err();
+        assert!(matches!(error.source.as_deref(), Some(FollowError::SharedTable { projection: "theirs", table: "sums", .. })), "{error}");
+        // It does not begin when it is told to go on.
+        theirs.resume();
+        soon(theirs.caught_up()).await.unwrap_err();
+        assert_eq!(theirs.status().await.state, State::Stopped);
+        assert_eq!(sums(&store).await, [7]);
+        runner.shutdown().await;
+    }
+
     async fn two_that_run_and_have_tables_of_one_name_do_not_take_the_view_from_each_other(store: Store) {
         deposit(&store, 7).await;
         // Made while there was nothing to be seen of the other one.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use recount::prelude::*;
+use recount::projection::FollowError;
 use recount::reaction::Reactor;
 use recount::runner::{OnError, Runner, State};
 
@@ -106,7 +107,28 @@ async fn soon<T>(coming: impl Future<Output = T>) -> T {
     coming.await.expect("it comes soon")
 }
 
+/// Is called as another one is.
+struct Namesake;
+
+#[reaction(name = "slow", of(Account))]
+impl Namesake {
+    async fn deposited(&self, _: Deposited) {}
+}
+
 every_store! {
+    async fn two_of_one_name_do_not_share_the_events_of_a_runner(store: Store) {
+        deposits(&store, 2, 2).await;
+        let (runner, slow) = (Runner::new(), Slow::default());
+        let first = runner.add(Reactor::new(slow.clone(), &store).await.unwrap());
+        let other = runner.add(Reactor::new(Namesake, &store).await.unwrap());
+        let error = soon(other.caught_up()).await.unwrap_err();
+        assert!(matches!(error.source.as_deref(), Some(FollowError::NameTaken { name: "slow" })), "{error}");
+        assert_eq!(other.status().await.state, State::Stopped);
+        soon(first.caught_up()).await.unwrap();
+        assert_eq!(slow.seen.by_stream.lock().unwrap().values().flatten().count(), 4);
+        runner.shutdown().await;
+    }
+
     async fn several_streams_are_handled_at_once_and_each_in_its_order(store: Store) {
         deposits(&store, 6, 5).await;
         let slow = Slow::default();

@@ -117,10 +117,8 @@ fn of_event(
         let message = extended(contract, &event.contract);
         all.push(of(
             event,
-            Diagnostic::new(codes::GROWN, Severity::Warning, message).resolve(format!(
-                "cargo recount schema accept {} --reason \"…\"",
-                event.full_name()
-            )),
+            Diagnostic::new(codes::GROWN, Severity::Warning, message)
+                .resolve(format!("cargo recount schema accept {}", event.full_name())),
         ));
     }
     all

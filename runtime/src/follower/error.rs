@@ -116,6 +116,16 @@ pub enum FollowError {
         /// The table, as `TABLES` calls it.
         table: &'static str,
     },
+    /// Another reaction, projection or relay of this runner has the same name: they would share a checkpoint, and each event would reach
+    /// one of them alone. One that shared it with another in an earlier process goes on where that one stood.
+    #[error(
+        "something else in this runner is called {name}, too: they would share a checkpoint, and each event would reach one of them \
+         alone; give one of them another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: &'static str,
+    },
     /// The store keeps no tables.
     #[error(
         "projection {projection} writes tables, which {store} does not keep: use `sqlite:PATH` or `postgres://…`"

@@ -21,6 +21,12 @@ pub trait Home: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn key(&self) -> Option<ProjectionKey<'static>>;
 
+    /// The tables that it keeps, as its code calls them.
+    #[doc(hidden)]
+    fn tables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// What it is to be given.
     #[doc(hidden)]
     fn query(&self) -> Query;

@@ -80,9 +80,9 @@ impl Hold {
         if had != lease.is_held {
             let position = lease.position;
             if lease.is_held {
-                tracing::info!(projection = key.name, %position, "this process runs it now");
+                tracing::info!(follower = key.name, %position, "this process runs it now");
             } else if had {
-                tracing::warn!(projection = key.name, %position, "another process runs it now");
+                tracing::warn!(follower = key.name, %position, "another process runs it now");
             }
         }
         (self.last, self.news, self.in_doubt) = (Some((lease, now)), Some(lease), false);

@@ -50,6 +50,10 @@ impl Handle {
         Self(member)
     }
 
+    pub(super) fn member(&self) -> &Arc<Member> {
+        &self.0
+    }
+
     /// The projection's name.
     pub fn name(&self) -> &'static str {
         self.0.name

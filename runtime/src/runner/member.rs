@@ -1,5 +1,6 @@
 //! One projection of a runner: what it is told and what it tells.
 
+use std::any::TypeId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -32,6 +33,10 @@ pub(super) struct Member {
     pub(super) store: Store,
     /// What its checkpoint is kept under, if the store keeps one.
     key: Option<ProjectionKey<'static>>,
+    /// What it is, whatever it is called.
+    of: TypeId,
+    /// The tables that it keeps.
+    tables: Vec<&'static str>,
     /// The events that it handles.
     pub(super) selectors: Vec<Selector>,
     pub(super) wanted: watch::Sender<Wanted>,
@@ -82,6 +87,8 @@ impl Member {
             name: follower.home().name(),
             store: follower.store().clone(),
             key: follower.key(),
+            of: TypeId::of::<H>(),
+            tables: follower.home().tables(),
             selectors: follower.home().query().selectors,
             wanted: watch::Sender::new(Wanted::Run),
             reached: watch::Sender::new(Reached { position, state }),
@@ -95,6 +102,31 @@ impl Member {
             }),
             metrics: Metrics::new(follower.home().name(), follower.store()),
         }
+    }
+
+    /// Why it cannot run beside another one of this process.
+    pub(super) fn is_refused_beside(&self, other: &Self) -> Option<FollowError> {
+        if !Arc::ptr_eq(self.store.backend(), other.store.backend())
+            || self.store.tenant() != other.store.tenant()
+        {
+            return None;
+        }
+        if self.key.is_some() && self.key == other.key && self.of != other.of {
+            return Some(FollowError::NameTaken { name: self.name });
+        }
+        // Versions of one projection take turns to show theirs.
+        if self.name == other.name {
+            return None;
+        }
+        let shared = self
+            .tables
+            .iter()
+            .find(|table| other.tables.contains(table));
+        shared.map(|table| FollowError::SharedTable {
+            projection: self.name,
+            other: other.name.to_owned(),
+            table,
+        })
     }
 
     pub(super) fn told(&self) -> MutexGuard<'_, Told> {
@@ -245,7 +277,7 @@ impl Member {
     }
 
     pub(super) fn failed(&self, error: FollowError) {
-        tracing::warn!(projection = self.name, error = ?error, "a projection met an error");
+        tracing::warn!(follower = self.name, error = ?error, "a follower met an error");
         self.metrics.failed();
         self.told().last_error = Some((Utc::now(), Arc::new(error)));
     }

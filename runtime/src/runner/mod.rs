@@ -118,6 +118,10 @@ impl Runner {
 
     /// Begins to run a projection from where it stands, on the store and for the tenant that it was made with.
     ///
+    /// One that cannot run beside those that were added before [stops](State::Stopped) at once: a reaction or a relay of a name that
+    /// another has ([`FollowError::NameTaken`](crate::projection::FollowError::NameTaken)), a projection of which another has a table
+    /// ([`FollowError::SharedTable`](crate::projection::FollowError::SharedTable)).
+    ///
     /// # Panics
     /// Outside of a tokio runtime, as [`tokio::spawn`] does.
     pub fn add<H: Home>(&self, follower: Follower<H>) -> Live<Follower<H>> {
@@ -133,9 +137,15 @@ impl Runner {
         let hold = Hold::new(follower.store(), follower.key(), self.lease);
         let follower = Arc::new(RwLock::new(follower));
         let ended = Ended(Arc::clone(&member));
-        let task = tokio::spawn(run(Arc::clone(&follower), ended, hold, on_error));
+        let mut members = self.members();
+        let mut others = members.iter().map(|(handle, _)| handle.member());
+        let beside = others
+            .find(|other| member.is_refused_beside(other).is_some())
+            .cloned();
+        let task = tokio::spawn(run(Arc::clone(&follower), ended, beside, hold, on_error));
         let handle = Handle::of(member);
-        self.members().push((handle.clone(), task));
+        members.push((handle.clone(), task));
+        drop(members);
         Live::new(handle, follower)
     }
 

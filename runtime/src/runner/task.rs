@@ -29,10 +29,11 @@ const LOOKS: Duration = Duration::from_millis(25);
 /// How soon one that does nothing asks again for its lease, when it could not be asked.
 const RENEWS_AGAIN: Duration = Duration::from_secs(1);
 
-/// The task of one projection.
+/// The task of one projection; it cannot run `beside` another one, if there is such.
 pub(super) async fn run<H: Home>(
     follower: Arc<RwLock<Follower<H>>>,
     member: Ended,
+    beside: Option<Arc<Member>>,
     mut hold: Hold,
     on_error: OnError,
 ) {
@@ -49,6 +50,13 @@ pub(super) async fn run<H: Home>(
         }
         if told == Wanted::Pause {
             member.is(State::Paused);
+            stay(&mut wanted, &appended, &mut hold).await;
+            continue;
+        }
+        let refused = beside.as_ref();
+        if let Some(error) = refused.and_then(|other| member.is_refused_beside(other)) {
+            member.failed(error);
+            member.is(State::Stopped);
             stay(&mut wanted, &appended, &mut hold).await;
             continue;
         }

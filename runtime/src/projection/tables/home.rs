@@ -46,6 +46,10 @@ impl<P: TableProjection> Home for Tables<P> {
         P::NAME
     }
 
+    fn tables(&self) -> Vec<&'static str> {
+        Self::tables().collect()
+    }
+
     fn key(&self) -> Option<ProjectionKey<'static>> {
         let fingerprint = if self.beside {
             self.fingerprint()
