@@ -134,6 +134,24 @@ async fn soon<T>(coming: impl Future<Output = T>) -> T {
 }
 
 every_database! {
+    async fn a_table_that_was_never_shown_is_told_as_such(store: Store) {
+        let shown = TableReader::<Ledger>::new(&store);
+        let count = "SELECT count(*) AS n FROM {entries}";
+        let told = async || match shown.row::<u64>(count, ()).await {
+            Err(QueryError::NotShown { projection: "ledger", table: "entries", .. }) => true,
+            other => panic!("{other:?}"),
+        };
+        assert!(told().await);
+        some(&store, 1, 1).await;
+        let mut ledger = TableProjector::new(Ledger, &store).await.unwrap();
+        assert!(told().await);
+        ledger.catch_up().await.unwrap();
+        assert_eq!(shown.row::<u64>(count, ()).await.unwrap(), Some(1));
+        // What is not of the projection is for the database to tell.
+        let foreign = shown.row::<u64>("SELECT count(*) AS n FROM {nothing}", ()).await;
+        assert!(matches!(foreign, Err(QueryError::Failed { .. })), "{foreign:?}");
+    }
+
     async fn tables_are_what_a_fold_from_zero_is(store: Store) {
         some(&store, 5, 4).await;
         let mut ledger = TableProjector::new(Ledger, &store).await.unwrap();
@@ -153,7 +171,7 @@ every_database! {
     async fn they_are_there_before_there_is_any_event(store: Store) {
         let mut ledger = TableProjector::new(Ledger, &store).await.unwrap();
         let missing = TableReader::<Ledger>::new(&store).rows::<Line>("SELECT * FROM {ledger}", ()).await;
-        assert!(matches!(missing, Err(QueryError::Failed { .. })), "{missing:?}");
+        assert!(matches!(missing, Err(QueryError::NotShown { table: "ledger", .. })), "{missing:?}");
         ledger.catch_up().await.unwrap();
         assert_eq!(lines(&store).await, []);
     }

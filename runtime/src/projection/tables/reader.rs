@@ -73,6 +73,19 @@ pub enum QueryError {
         /// The store's URL.
         store: String,
     },
+    /// The tables are not there yet: no process has caught up with the log, or each stopped before it had.
+    #[error(
+        "table {table} of projection {projection} is not shown yet: it is as soon as a process that runs the projection has caught up with \
+         the log; where one does, its status tells how far it is; the query: {text}"
+    )]
+    NotShown {
+        /// The projection's name.
+        projection: &'static str,
+        /// The table, as `TABLES` calls it.
+        table: &'static str,
+        /// The query.
+        text: String,
+    },
     /// The database refused it, or could not be used.
     #[error(
         "the query of projection {projection} failed: {}; the query: {text}",
@@ -114,7 +127,7 @@ impl<P: TableProjection> TableReader<P> {
     /// All rows that a query gives.
     ///
     /// # Errors
-    /// [`QueryError`]; a table that was never built is one that the database does not know.
+    /// [`QueryError`]; [`QueryError::NotShown`] where a table was never built.
     pub async fn rows<T: DeserializeOwned>(
         &self,
         text: &str,
@@ -130,18 +143,30 @@ impl<P: TableProjection> TableReader<P> {
         let filled_in = names.filled_in(text);
         let mut given = Vec::new();
         values.add_to(&mut given);
-        let (projection, text) = (P::NAME, || text.to_owned());
-        let rows = self.store.backend().query(&filled_in, &given).await;
-        let rows = rows.map_err(|source| QueryError::Failed {
-            projection,
-            text: text(),
-            source,
-        })?;
+        let projection = P::NAME;
+        let rows = match self.store.backend().query(&filled_in, &given).await {
+            Ok(rows) => rows,
+            Err(source) => {
+                let (missing, text) = (self.not_shown(dialect, text).await, text.to_owned());
+                return Err(match missing {
+                    Some(table) => QueryError::NotShown {
+                        projection,
+                        table,
+                        text,
+                    },
+                    None => QueryError::Failed {
+                        projection,
+                        text,
+                        source,
+                    },
+                });
+            }
+        };
         let rows = rows.into_iter().map(sql::Row::read);
         rows.collect::<Result<_, _>>()
             .map_err(|source| QueryError::Row {
                 projection,
-                text: text(),
+                text: text.to_owned(),
                 source,
             })
     }
@@ -156,6 +181,20 @@ impl<P: TableProjection> TableReader<P> {
         values: impl Params,
     ) -> Result<Option<T>, QueryError> {
         Ok(self.rows(text, values).await?.into_iter().next())
+    }
+
+    /// The table of a query that has no view.
+    async fn not_shown(&self, dialect: &Dialect, text: &str) -> Option<&'static str> {
+        for table in P::TABLES.iter().filter_map(|made| sql::table_made_by(made)) {
+            if text.contains(&format!("{{{table}}}")) {
+                let view = [format!("{table}{}", self.owner).into()];
+                let views = self.store.backend().query(&dialect.view, &view).await;
+                if views.is_ok_and(|views| views.is_empty()) {
+                    return Some(table);
+                }
+            }
+        }
+        None
     }
 
     pub(super) fn dialect(&self) -> Option<&Dialect> {
