@@ -78,8 +78,9 @@
 //! replaced silently: one that has rested for a second is tried out before it is used. All times have limits, which
 //! [`PostgresOptions::from_url`] lists.
 //!
-//! Where several load streams at once, they share up to a quarter of the connections, if there are four or more: what they ask goes out together and is
-//! answered in turn. Whoever stops polling a load holds up nobody else's.
+//! Where several load streams at once, they share up to a quarter of the connections, if there are four or more: what they ask goes
+//! out together and is answered in turn. Whoever stops polling a load that has a connection holds up nobody else's; one that still
+//! waits for a connection keeps its place in the queue.
 //!
 //! [`TlsMode`] says how connections are encrypted. As with libpq nobody is checked unless the URL asks for it; over a network write
 //! `sslmode=verify-full`.
