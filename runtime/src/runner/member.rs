@@ -105,7 +105,7 @@ impl Member {
     }
 
     /// Why it cannot run beside another one of this process.
-    pub(super) fn is_refused_beside(&self, other: &Self) -> Option<FollowError> {
+    pub(super) fn refusal_beside(&self, other: &Self) -> Option<FollowError> {
         if !Arc::ptr_eq(self.store.backend(), other.store.backend())
             || self.store.tenant() != other.store.tenant()
         {

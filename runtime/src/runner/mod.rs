@@ -140,7 +140,7 @@ impl Runner {
         let mut members = self.members();
         let mut others = members.iter().map(|(handle, _)| handle.member());
         let beside = others
-            .find(|other| member.is_refused_beside(other).is_some())
+            .find(|other| member.refusal_beside(other).is_some())
             .cloned();
         let task = tokio::spawn(run(Arc::clone(&follower), ended, beside, hold, on_error));
         let handle = Handle::of(member);

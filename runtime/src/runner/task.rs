@@ -54,7 +54,7 @@ pub(super) async fn run<H: Home>(
             continue;
         }
         let refused = beside.as_ref();
-        if let Some(error) = refused.and_then(|other| member.is_refused_beside(other)) {
+        if let Some(error) = refused.and_then(|other| member.refusal_beside(other)) {
             member.failed(error);
             member.is(State::Stopped);
             stay(&mut wanted, &appended, &mut hold).await;
